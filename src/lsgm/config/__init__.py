@@ -1,0 +1,36 @@
+"""Typed settings. The library takes these objects; only the CLI and the workflow read files."""
+
+from .base import ConfigError, Section
+from .cells import Cell, read_cells
+from .data import DataConfig
+from .diffusion import ObjectiveConfig, SdeConfig
+from .evaluation import EvaluateConfig, FrechetConfig, NelboConfig, SampleConfig
+from .experiment import ExperimentConfig, Stage
+from .load import load_experiment, read_yaml, validate
+from .model import PriorConfig, VaeConfig
+from .training import KlSchedule, LoopConfig, PretrainConfig, TrainConfig
+
+__all__ = [
+    "Cell",
+    "ConfigError",
+    "DataConfig",
+    "EvaluateConfig",
+    "ExperimentConfig",
+    "FrechetConfig",
+    "KlSchedule",
+    "LoopConfig",
+    "NelboConfig",
+    "ObjectiveConfig",
+    "PretrainConfig",
+    "PriorConfig",
+    "SampleConfig",
+    "SdeConfig",
+    "Section",
+    "Stage",
+    "TrainConfig",
+    "VaeConfig",
+    "load_experiment",
+    "read_cells",
+    "read_yaml",
+    "validate",
+]

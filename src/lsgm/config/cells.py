@@ -1,0 +1,77 @@
+"""The cells of Table 6: names, settings, and which of them do not exist (spec: experiments 4).
+
+A name is `<sde>-<weighting>-<time>-<q_time>`, for example `vpsde-un-is-rew`. The file `config/ablation.csv` holds the
+grid; its column `not_applicable` says why a cell does not exist, and is empty for those that do.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .base import ConfigError
+
+COLUMNS = ("cell", "sde", "weighting", "time", "q_time", "not_applicable")
+
+# The geometric SDE starts at its smallest variance and needs no cut-off; the linear one needs it (method 1).
+SDE_SETTINGS: dict[str, dict[str, Any]] = {
+    "vpsde": {"type": "vpsde", "beta_start": 0.1, "beta_end": 20.0, "sigma2_0": 0.0, "time_eps": 0.01},
+    "geometric": {"type": "geometric", "sigma2_min": 3.0e-5, "sigma2_max": 0.999, "sigma2_0": 3.0e-5, "time_eps": 0.0},
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the ablation grid."""
+
+    name: str
+    sde: str
+    weighting: str
+    time: str
+    q_time: str
+    not_applicable: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The part of an experiment's settings that this cell decides."""
+        objective = {"weighting": self.weighting, "time": self.time, "q_time": self.q_time}
+        return {"cell": self.name, "sde": dict(SDE_SETTINGS[self.sde]), "objective": objective}
+
+
+def read_cells(table: Path) -> dict[str, Cell]:
+    """Read the grid, in the order of the file.
+
+    Raises:
+        ConfigError: the file is absent, lacks a column, or a name does not match its settings.
+    """
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{table}: cannot be read ({error})") from None
+    cells = {}
+    for number, row in enumerate(rows, start=2):
+        missing = [column for column in COLUMNS if row.get(column) is None]
+        if missing:
+            raise ConfigError(f"{table} line {number}: column {missing[0]!r} is missing")
+        cell = Cell(*(row[column] for column in COLUMNS))
+        if cell.name != f"{cell.sde}-{cell.weighting}-{cell.time}-{cell.q_time}" or cell.sde not in SDE_SETTINGS:
+            raise ConfigError(f"{table} line {number}: the name {cell.name!r} does not match the row's settings")
+        cells[cell.name] = cell
+    return cells
+
+
+def cell_overrides(table: Path, name: str) -> dict[str, Any]:
+    """Settings of one cell that exists.
+
+    Raises:
+        ConfigError: no such cell (the message lists those that there are), or one that the table marks n/a.
+    """
+    cells = read_cells(table)
+    if name not in cells:
+        raise ConfigError(f"{name!r} is not a cell of {table}; there are: {', '.join(cells)}")
+    if cells[name].not_applicable:
+        raise ConfigError(f"cell {name!r} does not exist: {cells[name].not_applicable}")
+    return cells[name].settings

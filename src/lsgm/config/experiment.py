@@ -1,0 +1,74 @@
+"""One experiment = one row of the paper: everything that a run depends on, resolved and validated."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from .base import Section
+from .data import DataConfig
+from .diffusion import ObjectiveConfig, SdeConfig
+from .evaluation import EvaluateConfig, SampleConfig
+from .model import PriorConfig, VaeConfig
+from .training import PretrainConfig, TrainConfig
+
+Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate"]
+
+# The sections on which the result of each stage depends, those of the stages before it included.
+STAGE_SECTIONS: dict[Stage, tuple[str, ...]] = {
+    "prepare": ("data",),
+    "pretrain": ("seed", "data", "vae", "pretrain"),
+    "train": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train"),
+    "sample": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample"),
+    "evaluate": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample", "evaluate"),
+}
+
+
+class ExperimentConfig(Section):
+    """Settings of one run. `backbone` null: a VAE alone. Otherwise the experiment whose VAE the prior is trained on."""
+
+    name: str = Field(min_length=1)
+    scale: str = Field("paper", min_length=1)
+    cell: str | None = Field(None, description="cell of Table 6, if this is one")
+    backbone: str | None = None
+    scaled_down: str | None = Field(None, description="what this scale makes smaller than the paper; printed in tables")
+    seed: int = Field(1, ge=0)
+    data: DataConfig
+    vae: VaeConfig = VaeConfig()
+    pretrain: PretrainConfig = PretrainConfig()
+    prior: PriorConfig = PriorConfig()
+    sde: SdeConfig = SdeConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    train: TrainConfig = TrainConfig()
+    sample: SampleConfig = SampleConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ExperimentConfig:
+        if self.objective.weighting == "un" and self.objective.time == "is" and self.sde.type == "geometric":
+            raise ValueError("objective.time = is with weighting un (r_un) is not defined for sde.type = geometric")
+        if self.data.binarise != (self.vae.output == "bernoulli"):
+            raise ValueError(
+                f"vae.output = bernoulli and data.binarise = true go together: "
+                f"vae.output is {self.vae.output!r}, data.binarise is {self.data.binarise}"
+            )
+        if self.sample.solver == "ancestral" and self.sde.type in ("sub_vpsde", "vesde"):
+            raise ValueError(f"sample.solver = ancestral needs a variance-preserving SDE, not {self.sde.type}")
+        return self
+
+    @property
+    def is_vae(self) -> bool:
+        """Whether this experiment ends with the VAE backbone, without a score-based prior."""
+        return self.backbone is None
+
+    def fingerprint(self, stage: Stage) -> str:
+        """Hash of all settings that the result of `stage` depends on: 12 hex digits."""
+        sections = {name: self.model_dump(mode="json")[name] for name in STAGE_SECTIONS[stage]}
+        if self.is_vae:
+            for unused in ("prior", "sde", "objective", "train"):
+                sections.pop(unused, None)
+        text = json.dumps(sections, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,135 @@
+"""From files and `key=value` words to one validated ExperimentConfig.
+
+Order, later wins: defaults, the backbone's experiment file (its data, vae and pretrain sections), the experiment file,
+the scale file (`all`, then what it says of the backbone's data, vae and pretrain, then of the experiment), the cell of
+Table 6, `--set`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from .base import ConfigError
+from .cells import cell_overrides
+from .experiment import ExperimentConfig
+
+Model = TypeVar("Model", bound=BaseModel)
+
+BACKBONE_SECTIONS = ("data", "vae", "pretrain")
+ABLATION = "ablation"
+
+
+def load_experiment(
+    experiment: Path, scale: Path | None = None, cell: str | None = None, overrides: Sequence[str] = ()
+) -> ExperimentConfig:
+    """Resolve one experiment file, at one scale.
+
+    Args:
+        experiment: file in `config/experiments`; a backbone that it names is looked for beside it.
+        scale: file in `config/scales`; None means the experiment as the paper has it.
+        cell: a cell of `config/ablation.csv`, such as `vpsde-un-is-rew`.
+        overrides: words `section.key=value`, the value in YAML.
+
+    Raises:
+        ConfigError: file absent or not YAML, unknown key, wrong type, impossible combination; one line that names it.
+    """
+    own = read_yaml(experiment)
+    tree: dict[str, Any] = {}
+    backbone = own.get("backbone")
+    if backbone is not None:
+        base = read_yaml(experiment.with_name(f"{backbone}.yaml"))
+        tree = merge(tree, {name: base[name] for name in BACKBONE_SECTIONS if name in base})
+    tree = merge(tree, own)
+    tree.setdefault("name", experiment.stem)
+    if scale is not None:
+        tree = merge(tree, _scale_layer(read_yaml(scale), scale, tree["name"], backbone))
+    if cell is not None:
+        table = experiment.parent.parent / "ablation.csv"
+        tree = merge(tree, cell_overrides(table, cell))
+    for word in overrides:
+        tree = merge(tree, parse_override(word))
+    return validate(ExperimentConfig, tree, str(experiment))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping; an empty file is an empty mapping."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
+        raise ConfigError(f"{path}: no such file; there are: {known}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected `key: value` lines, found {type(content).__name__}")
+    return content
+
+
+def parse_override(word: str) -> dict[str, Any]:
+    """Turn `train.epochs=3` into `{"train": {"epochs": 3}}`; the value is YAML, and 1e-3 is a number here."""
+    key, sign, text = word.partition("=")
+    if not sign or not all(key.split(".")):
+        raise ConfigError(f"--set {word}: expected section.key=value, for example train.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {word}: the value is not valid YAML") from None
+    if isinstance(value, str):
+        try:
+            value = float(value)  # YAML reads 1e-3 as text
+        except ValueError:
+            value = text
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` laid on it: mappings merge, all else is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def validate(model: type[Model], tree: Mapping[str, Any], source: str) -> Model:
+    """Validate `tree`; the first mistake becomes one line that names the key, the value and what was expected."""
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_first_line(error)}") from None
+
+
+def _first_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key!r}{more}; `lsgm pretrain --help` says where the keys are listed"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return f"{message}{more}"
+    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}{more}"
+
+
+def _scale_layer(scale: Mapping[str, Any], path: Path, name: str, backbone: str | None) -> dict[str, Any]:
+    unknown = set(scale) - {"all", "experiments"}
+    if unknown:
+        raise ConfigError(f"{path}: unknown key {sorted(unknown)[0]!r}; a scale file has `all` and `experiments`")
+    layer: dict[str, Any] = {"scale": path.stem}
+    layer = merge(layer, scale.get("all") or {})
+    experiments = scale.get("experiments") or {}
+    if backbone is not None:
+        base = experiments.get(backbone) or {}
+        layer = merge(layer, {key: base[key] for key in BACKBONE_SECTIONS if key in base})
+    return merge(layer, experiments.get(name) or {})

@@ -1,0 +1,80 @@
+"""Sizes of the two networks (spec: architecture 1 and 2). Defaults are those of the paper's CIFAR-10 runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from .base import Section
+
+
+class VaeConfig(Section):
+    """The NVAE backbone. Field names follow the authors' tables (architecture 1.8)."""
+
+    arch: Literal["res_bnswish", "res_mbconv"] = "res_bnswish"
+    num_channels: int = Field(128, ge=1, description="C: width of the finest level, encoder and decoder")
+    channel_mult: tuple[int, ...] = Field((1, 2), description="width of each level in units of num_channels")
+    num_preprocess_blocks: int = Field(1, ge=1, description="P: halvings of the resolution before the latent scales")
+    num_pre_post_cells: int = Field(2, ge=1, description="cells per pre- or post-process block")
+    num_latent_scales: int = Field(1, ge=1, description="S: resolutions at which there are latents")
+    num_groups_per_scale: int = Field(20, ge=1, description="G: latent groups at each scale")
+    num_latent_per_group: int = Field(9, ge=1, description="z: channels of one group")
+    num_cells_per_group: int = Field(2, ge=1, description="residual cells per group, encoder and decoder")
+    num_flows: int = Field(0, ge=0, description="pairs of autoregressive flows per group")
+    progressive_input: Literal["none", "input_skip"] = "none"
+    use_se: bool = Field(True, description="squeeze and excitation in every residual cell")
+    log_sigma_limit: float = Field(5.0, gt=0, description="L: soft clamp of the posterior's log standard deviation")
+    output: Literal["bernoulli", "discretised_logistic_mixture", "discretised_logistic", "normal"] = (
+        "discretised_logistic_mixture"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> VaeConfig:
+        levels = self.num_preprocess_blocks + self.num_latent_scales
+        if len(self.channel_mult) != levels or min(self.channel_mult) < 1:
+            raise ValueError(
+                f"vae.channel_mult needs {levels} positive entries (num_preprocess_blocks + num_latent_scales), "
+                f"not {list(self.channel_mult)}"
+            )
+        return self
+
+    @property
+    def downsampling(self) -> int:
+        """Factor between the image's side and that of the coarsest latents."""
+        return 2 ** (self.num_preprocess_blocks + self.num_latent_scales - 1)
+
+    @property
+    def prior_channels(self) -> int:
+        """Channels of the latent that the score-based prior models: all groups of the coarsest scale."""
+        return self.num_groups_per_scale * self.num_latent_per_group
+
+
+class PriorConfig(Section):
+    """The score network and the mixed score (architecture 2, method 3)."""
+
+    num_channels: int = Field(512, ge=4, description="F: width of the first level")
+    channel_mult: tuple[int, ...] = Field((1, 1, 1), description="width of each level in units of num_channels")
+    num_cells_per_scale: int = Field(8, ge=1, description="N_b: residual blocks per level on the way down")
+    dropout: float = Field(0.2, ge=0, lt=1)
+    fir: bool = Field(True, description="[1,3,3,1] filtered resampling instead of nearest / mean")
+    attention_resolutions: tuple[int, ...] = Field((16,), description="attention at these sides, and in the middle")
+    embedding: Literal["positional", "fourier"] = "positional"
+    embedding_dim: int = Field(128, ge=4, multiple_of=2)
+    embedding_scale: float = Field(1000.0, gt=0)
+    mixed_score: bool = Field(True, description="mix with the Normal score; false means alpha = 1 everywhere")
+    mixing_logit_init: float = Field(-3.0, description="initial logit of alpha, one per latent channel")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PriorConfig:
+        if not self.channel_mult or min(self.channel_mult) < 1:
+            raise ValueError(f"prior.channel_mult needs positive entries, not {list(self.channel_mult)}")
+        for mult in self.channel_mult:
+            channels = self.num_channels * mult
+            groups = min(channels // 4, 32)
+            if channels % groups:
+                raise ValueError(
+                    f"prior.num_channels x channel_mult gives {channels} channels, which {groups} normalisation groups "
+                    f"do not divide; take a multiple of 4 below 128, or of 32"
+                )
+        return self

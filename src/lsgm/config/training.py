@@ -1,0 +1,70 @@
+"""Settings of the two training stages (spec: method 7 and 8, hyperparameters.yaml)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Section
+
+
+class KlSchedule(Section):
+    """kappa(step): constant for a portion of the iterations, then linear from start to end (method 7.4)."""
+
+    start: float = Field(1.0, ge=0)
+    end: float = Field(1.0, ge=0)
+    const_portion: float = Field(0.0, ge=0, le=1)
+    anneal_portion: float = Field(0.1, gt=0, le=1)
+
+
+class LoopConfig(Section):
+    """What both stages share: length, batch, warm-up, guards, checkpoints."""
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1, description="global batch, over all processes")
+    warmup_epochs: int = Field(5, ge=0)
+    weight_decay: float = Field(3.0e-4, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    grad_clip: float = Field(0.0, ge=0, description="global gradient norm; 0 is off")
+    kl_balance: bool = False
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto: bfloat16 where the device has it, else float32"
+    )
+    log_every: int = Field(100, ge=1, description="steps between two lines of the training curve")
+    checkpoint_every: int = Field(1000, ge=1, description="steps between two checkpoints")
+    max_skipped: int = Field(20, ge=1, description="non-finite updates in a row before the run counts as diverged")
+
+
+class PretrainConfig(LoopConfig):
+    """Stage 1: the VAE with a Normal prior on every group (alpha = 0)."""
+
+    epochs: int = Field(400, ge=1)
+    batch_size: int = Field(256, ge=1)
+    lr: float = Field(1.0e-2, gt=0)
+    lr_min: float = Field(1.0e-4, ge=0)
+    eps: float = Field(1.0e-3, gt=0, description="Adamax: added to |g| inside the infinity norm")
+    kl: KlSchedule = KlSchedule(start=1.0e-4, end=1.0, const_portion=1.0e-4, anneal_portion=0.3)
+    kl_balance: bool = True
+    sr_coeff: float = Field(1.0e-2, ge=0, description="lambda of the spectral and norm-scale terms")
+
+
+class TrainConfig(LoopConfig):
+    """Stage 2: VAE and prior together, or the prior alone."""
+
+    epochs: int = Field(1875, ge=1)
+    batch_size: int = Field(256, ge=1)
+    train_vae: bool = Field(True, description="false: the VAE is frozen, in eval mode")
+    lr_vae: float = Field(1.0e-4, gt=0)
+    lr_vae_min: float = Field(1.0e-5, ge=0)
+    lr_sgm: float = Field(1.0e-4, gt=0)
+    lr_sgm_min: float = Field(1.0e-4, ge=0)
+    eps_vae: float = Field(1.0e-3, gt=0)
+    eps_sgm: float = Field(1.0e-4, gt=0)
+    weight_decay_form: Literal["decoupled", "l2"] = "decoupled"
+    ema_decay: float = Field(0.9999, ge=0, lt=1)
+    kl: KlSchedule = KlSchedule()
+    sr_coeff_vae: float = Field(1.0e-2, ge=0)
+    sr_coeff_sgm: float = Field(1.0e-2, ge=0)
+    sr_sgm_convs: bool = Field(False, description="include the score network's convolutions in the spectral term")
+    drop_inactive: bool = Field(False, description="mask latent channels whose KL is below 0.1 nat at the start")
