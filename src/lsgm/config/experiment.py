@@ -17,6 +17,9 @@ from .training import PretrainConfig, TrainConfig
 
 Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate"]
 
+# Raise it when a change to the code makes earlier results wrong: the workflow then redoes them.
+RESULTS_VERSION = 1
+
 # The sections on which the result of each stage depends, those of the stages before it included.
 STAGE_SECTIONS: dict[Stage, tuple[str, ...]] = {
     "prepare": ("data",),
@@ -70,5 +73,5 @@ class ExperimentConfig(Section):
         if self.is_vae:
             for unused in ("prior", "sde", "objective", "train"):
                 sections.pop(unused, None)
-        text = json.dumps(sections, sort_keys=True)
+        text = json.dumps({"version": RESULTS_VERSION, **sections}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

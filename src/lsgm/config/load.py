@@ -22,6 +22,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 BACKBONE_SECTIONS = ("data", "vae", "pretrain")
 ABLATION = "ablation"
+SCALE_KEYS = ("all", "experiments", "resources")
 
 
 def load_experiment(
@@ -123,9 +124,9 @@ def _first_line(error: ValidationError) -> str:
 
 
 def _scale_layer(scale: Mapping[str, Any], path: Path, name: str, backbone: str | None) -> dict[str, Any]:
-    unknown = set(scale) - {"all", "experiments"}
+    unknown = set(scale) - set(SCALE_KEYS)
     if unknown:
-        raise ConfigError(f"{path}: unknown key {sorted(unknown)[0]!r}; a scale file has `all` and `experiments`")
+        raise ConfigError(f"{path}: unknown key {sorted(unknown)[0]!r}; a scale file has: {', '.join(SCALE_KEYS)}")
     layer: dict[str, Any] = {"scale": path.stem}
     layer = merge(layer, scale.get("all") or {})
     experiments = scale.get("experiments") or {}

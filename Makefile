@@ -1,0 +1,42 @@
+# `make demo` and `make test` do all the set-up they need: a virtual environment in .venv, made once.
+PYTHON ?= python3
+BIN := .venv/bin
+ACTIVATE := PATH="$(CURDIR)/$(BIN):$$PATH"
+CORES ?= all
+
+.PHONY: help demo test test-all lint workflow-test clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# Made anew when the requirements change. Torch first: later packages must not choose another build of it.
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fid,workflow,dev]'
+	touch $@
+
+demo: .venv/installed  ## all tables and the sample figure at demo scale, on embedded real data
+	$(ACTIVATE) snakemake all --cores $(CORES)
+	@echo "Tables: results/demo/tables  Samples: results/demo/figures/figure5.png"
+
+test: .venv/installed  ## the test suite, without the slow tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: .venv/installed  ## the whole test suite
+	$(BIN)/python -m pytest
+
+lint: .venv/installed  ## ruff, snakefmt, snakemake --lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(ACTIVATE) snakemake --lint
+
+workflow-test: .venv/installed  ## all tables at test scale
+	$(ACTIVATE) snakemake all --config scale=test --cores $(CORES)
+
+clean:  ## remove the environment; results stay
+	rm -rf .venv

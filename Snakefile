@@ -1,0 +1,51 @@
+# From data sets to the paper's tables. `snakemake` makes all tables at the scale of config/config.yaml.
+from snakemake.utils import min_version, validate
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.json")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prepare.smk"
+include: "workflow/rules/pretrain.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all_tables,
+    all_figures,
+    all,
+
+
+rule all_tables:
+    default_target: True
+    input:
+        collect(
+            "results/{scale}/tables/table{number}.{format}",
+            scale=config["scale"],
+            number=TABLES,
+            format=["csv", "md", "tex"],
+        ),
+
+
+rule all_figures:
+    input:
+        collect(
+            "results/{scale}/figures/figure5.{format}",
+            scale=config["scale"],
+            format=["png", "pdf"],
+        ),
+
+
+rule all:
+    input:
+        rules.all_tables.input,
+        rules.all_figures.input,

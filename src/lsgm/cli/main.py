@@ -1,0 +1,54 @@
+"""Entry point: parse, run one verb, turn outcomes into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import lsgm
+from lsgm.cli import dry_run, evaluate, figure, prepare, pretrain, sample, schema, table, train
+from lsgm.config import ConfigError
+
+DONE, BAD_INPUT, RESUMABLE = 0, 2, 75
+
+VERBS = (prepare, pretrain, train, sample, evaluate, table, figure, schema)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    parser = argparse.ArgumentParser(
+        prog="lsgm",
+        description="Latent score-based generative models: from a data set to the paper's tables.",
+        epilog="Exit codes: 0 done; 2 bad input; 75 stopped, run the same command again to go on.",
+    )
+    parser.add_argument("--version", action="version", version=f"lsgm {lsgm.__version__}")
+    verbs = parser.add_subparsers(
+        dest="verb", required=True, metavar="VERB", title="verbs, in the order of the workflow"
+    )
+    for verb in VERBS:
+        verb.add_parser(verbs)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        if getattr(args, "dry_run", False):
+            dry_run.run(args)
+        else:
+            args.run(args)
+    except ConfigError as error:
+        print(f"lsgm {args.verb}: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except train.stop_signal() as stop:
+        print(f"lsgm {args.verb}: {stop}; run the same command again to go on", file=sys.stderr)
+        return RESUMABLE
+    except BrokenPipeError:
+        return DONE
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""All measurements of one run, as the content of its metrics file.
+
+A run that diverged, or whose ODE cannot be solved, is a result: the file says `diverged` and why, the numbers that
+could be measured are there, the others are null.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from torch import Tensor
+
+from lsgm.cli.provenance import commit, device_name, timestamp, versions
+from lsgm.cli.samples_file import SamplesRecord
+from lsgm.config import ConfigError, ExperimentConfig, validate
+from lsgm.data import Dataset
+from lsgm.evaluation import bits_per_dim, evaluate_nelbo, importance_weighted_bound
+from lsgm.evaluation.frechet import frechet_distance
+from lsgm.models import LoadedModel, parameter_counts, sha256_of
+from lsgm.reporting.metrics import (
+    DataMetrics,
+    FrechetMetrics,
+    Metrics,
+    NelboMetrics,
+    NelboTerms,
+    NllMetrics,
+    ParameterCounts,
+    Provenance,
+    SamplingMetrics,
+    TrainingMetrics,
+)
+from lsgm.sampling import NumericalError
+
+
+def measure(
+    model_file: Path,
+    loaded: LoadedModel,
+    dataset: Dataset,
+    images: Tensor,
+    record: SamplesRecord,
+    config: ExperimentConfig,
+    root: Path | None,
+    device: str,
+) -> Metrics:
+    """Measure one model.
+
+    Args:
+        model_file: the model, whose training record lies beside it.
+        loaded: its content.
+        dataset: prepared data; the test images are measured, the training images are the Fréchet reference.
+        images: generated, uint8 (N, C, H, W); none if sampling was not possible, for the reason in `record`.
+        record: how they were drawn.
+        config: resolved settings.
+        root: data root, for feature weights.
+        device: where to compute.
+
+    Raises:
+        ConfigError: the samples come from another model, or the training record is absent.
+    """
+    started, clock = timestamp(), time.monotonic()
+    model_sha256 = sha256_of(model_file)
+    if record.model_sha256 != model_sha256:
+        raise ConfigError(f"the samples were drawn from another model than {model_file}; sample again")
+    training = _training(model_file.with_name("training.json"))
+    problems = [record.reason] if record.reason else []
+    nelbo = nll = frechet = None
+    if loaded.extra.get("status") != "diverged":
+        try:
+            nelbo = _nelbo(loaded, dataset, config, device)
+            nll = _nll(loaded, dataset, config, device) if config.is_vae else None
+        except NumericalError as error:
+            problems.append(f"evaluation failed: {error}")
+    if len(images) and config.evaluate.frechet.features != "none":
+        frechet = _frechet(images, dataset, config, root, device)
+    counts = parameter_counts(config, dataset.image_shape)
+    head, dirty = commit()
+    return Metrics(
+        experiment=config.name,
+        kind="vae" if config.is_vae else "lsgm",
+        cell=config.cell,
+        scale=config.scale,
+        status="diverged" if problems else "ok",
+        reason="; ".join(problems) or None,
+        scaled_down=config.scaled_down,
+        data=DataMetrics(
+            name=dataset.name,
+            title=dataset.title,
+            num_train=len(dataset.train),
+            num_test=len(dataset.test),
+            image_shape=dataset.image_shape,
+            checksum=dataset.checksum,
+            notes=dataset.notes,
+        ),
+        nelbo=nelbo,
+        nll=nll,
+        frechet=frechet,
+        sampling=SamplingMetrics(
+            solver=record.solver,
+            tol=record.tol if record.solver == "ode" else None,
+            nfe=record.nfe,
+            seconds=record.seconds,
+            num_samples=len(images),
+        ),
+        training=training,
+        parameters=ParameterCounts(vae=counts["vae"], prior=counts.get("prior", 0)),
+        provenance=Provenance(
+            commit=head,
+            dirty=dirty,
+            config_hash=config.fingerprint("evaluate"),
+            seed=config.seed,
+            versions=versions(),
+            device=device_name(device),
+            started=started,
+            wall_seconds=time.monotonic() - clock,
+            model_sha256=model_sha256,
+            data_checksum=dataset.checksum,
+        ),
+    )
+
+
+def _in_unit(nats: float, config: ExperimentConfig, shape: tuple[int, int, int]) -> float:
+    """Binary sets are reported in nats per image, all others in bits per dimension (method 9)."""
+    return nats if config.data.binarise else bits_per_dim(nats, shape)
+
+
+def _nelbo(loaded: LoadedModel, dataset: Dataset, config: ExperimentConfig, device: str) -> NelboMetrics:
+    clock = time.monotonic()
+    result = evaluate_nelbo(loaded.model, dataset.test, config, config.seed, device)
+    value, stderr, reconstruction, neg_entropy, cross_entropy = (
+        _in_unit(nats, config, dataset.image_shape)
+        for nats in (
+            result.mean_nats,
+            result.stderr_nats,
+            result.reconstruction,
+            result.negative_entropy,
+            result.cross_entropy,
+        )
+    )
+    return NelboMetrics(
+        value=value,
+        stderr=stderr,
+        unit="nats" if config.data.binarise else "bits/dim",
+        num_images=result.num_images,
+        terms=NelboTerms(reconstruction=reconstruction, neg_entropy=neg_entropy, cross_entropy=cross_entropy),
+        nfe=None if config.is_vae else result.nfe_mean,
+        seconds=time.monotonic() - clock,
+    )
+
+
+def _nll(loaded: LoadedModel, dataset: Dataset, config: ExperimentConfig, device: str) -> NllMetrics:
+    result = importance_weighted_bound(loaded.model, dataset.test, config, config.seed, device)
+    return NllMetrics(
+        value=_in_unit(result.mean_nats, config, dataset.image_shape),
+        stderr=_in_unit(result.stderr_nats, config, dataset.image_shape),
+        unit="nats" if config.data.binarise else "bits/dim",
+        num_images=result.num_images,
+        num_iw_samples=result.num_samples,
+    )
+
+
+def _frechet(
+    images: Tensor, dataset: Dataset, config: ExperimentConfig, root: Path | None, device: str
+) -> FrechetMetrics:
+    result = frechet_distance(images, dataset.train, config.evaluate.frechet, root, device)
+    return FrechetMetrics(**{field: getattr(result, field) for field in FrechetMetrics.model_fields})
+
+
+def _training(path: Path) -> TrainingMetrics:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        fields = {field: record[field] for field in TrainingMetrics.model_fields}
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no training record beside the model; train again") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: damaged training record ({error}); train again") from None
+    return validate(TrainingMetrics, fields, str(path))

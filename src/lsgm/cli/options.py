@@ -1,0 +1,98 @@
+"""Options that the verbs share, and what they mean: settings files, device, threads, data root."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from lsgm.config import ConfigError, ExperimentConfig, load_experiment
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options from which the experiment's settings are resolved."""
+    group = parser.add_argument_group("settings")
+    group.add_argument(
+        "--config", type=Path, required=True, metavar="FILE", help="experiment file, e.g. config/experiments/mnist.yaml"
+    )
+    group.add_argument(
+        "--scale", type=Path, metavar="FILE", help="scale file, e.g. config/scales/demo.yaml (default: the paper's)"
+    )
+    group.add_argument("--cell", help="cell of Table 6, e.g. vpsde-un-is-rew (with config/experiments/ablation.yaml)")
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one setting, e.g. --set train.epochs=3; --dry-run lists all keys; may be repeated",
+    )
+    group.add_argument(
+        "--dry-run", action="store_true", help="print the resolved settings and parameter counts, then stop"
+    )
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add the prepared data file."""
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="file written by `lsgm prepare`")
+
+
+def add_compute(parser: argparse.ArgumentParser) -> None:
+    """Add the options about the machine; they do not change what is computed."""
+    group = parser.add_argument_group("machine")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    group.add_argument("--threads", type=int, default=None, metavar="N", help="CPU threads (default: all)")
+
+
+def add_data_root(parser: argparse.ArgumentParser) -> None:
+    """Add the folder in which downloaded files lie."""
+    parser.add_argument(
+        "--data-root", type=Path, metavar="DIR", help="folder of data sets and weights (default: $LSGM_DATA)"
+    )
+
+
+def settings(args: argparse.Namespace) -> ExperimentConfig:
+    """Resolve and validate the settings that the options name."""
+    return load_experiment(args.config, args.scale, args.cell, args.set)
+
+
+def data_root(args: argparse.Namespace) -> Path | None:
+    """The folder given, else that of the environment variable LSGM_DATA, else none."""
+    root = args.data_root or os.environ.get("LSGM_DATA") or None
+    if root is None:
+        return None
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise ConfigError(
+            f"data root {root}: no such folder; correct --data-root, data_root in the config, or LSGM_DATA"
+        )
+    return root
+
+
+def start_compute(args: argparse.Namespace) -> str:
+    """Set the number of threads; return the name of the device, checked to be there."""
+    import torch
+
+    if args.threads is not None:
+        if args.threads < 1:
+            raise ConfigError(f"--threads {args.threads}: must be at least 1")
+        torch.set_num_threads(args.threads)
+    name = args.device
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"--device {name}: not usable here ({reason}); take cpu or auto") from None
+    return name
+
+
+def require_output_folder(path: Path) -> None:
+    """Make the folder of an output file; a folder in the file's place is an error now, not after the work."""
+    if path.is_dir():
+        raise ConfigError(f"--out {path}: is a folder; give the name of a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {path}: its folder cannot be made ({error})") from None

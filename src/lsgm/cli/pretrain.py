@@ -1,0 +1,42 @@
+"""`lsgm pretrain`: stage 1, the VAE with a standard Normal prior (alpha = 0)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lsgm.cli import options
+from lsgm.config import ConfigError
+
+
+def add_parser(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "pretrain",
+        help="stage 1: train a VAE backbone",
+        description="Train the NVAE backbone with a standard Normal prior. Interrupted, it writes a checkpoint; the "
+        "same command goes on from there.",
+    )
+    options.add_settings(parser)
+    options.add_data(parser)
+    options.add_compute(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model to write (.safetensors)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train the VAE and write the model, its settings, its training record and its curves."""
+    config = options.settings(args)
+    if not config.is_vae:
+        file = args.config.with_name(f"{config.backbone}.yaml")
+        raise ConfigError(f"{args.config}: is an LSGM; pretrain its backbone with --config {file}")
+    options.require_output_folder(args.out)
+    device = options.start_compute(args)
+    from lsgm.cli.training_run import work_folder, write_outcome
+    from lsgm.data import load_dataset
+    from lsgm.training import pretrain
+
+    dataset = load_dataset(args.data, config.data)
+    work = work_folder(args.out, config.fingerprint("pretrain"))
+    result = pretrain(config, dataset, work, device)
+    write_outcome(args.out, work, result, dataset, device)

@@ -1,0 +1,57 @@
+"""Where a number comes from: commit, settings, seed, library versions, device, time."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import lsgm
+
+LIBRARIES = ("torch", "torchdiffeq", "numpy", "scipy", "scikit-learn", "clean-fid", "safetensors", "snakemake")
+
+
+def timestamp() -> str:
+    """The present time, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def commit() -> tuple[str | None, bool | None]:
+    """Commit of the package's checkout and whether its tracked files differ from it; (None, None) outside git."""
+    folder = Path(lsgm.__file__).parent
+    head = _git(folder, "rev-parse", "HEAD")
+    if head is None:
+        return None, None
+    return head, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, this package and the libraries that the numbers depend on."""
+    found = {"python": platform.python_version(), "lsgm": lsgm.__version__}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def device_name(device: str) -> str:
+    """The device in words: `cuda (NVIDIA H200)`, `cpu (x86_64, 2 threads)`."""
+    import torch
+
+    if device.startswith("cuda"):
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=20
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

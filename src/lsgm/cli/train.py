@@ -1,0 +1,53 @@
+"""`lsgm train`: stage 2, the score-based prior, jointly with the VAE or on a frozen one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lsgm.cli import options
+from lsgm.config import ConfigError
+
+
+def add_parser(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "train",
+        help="stage 2: train the score-based prior and the VAE together",
+        description="Train the score-based prior on a pretrained VAE, and the VAE with it (train.train_vae = true) or "
+        "not. Interrupted, it writes a checkpoint; the same command goes on from there.",
+    )
+    options.add_settings(parser)
+    options.add_data(parser)
+    options.add_compute(parser)
+    parser.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="model written by `lsgm pretrain`")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model to write (.safetensors)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train the prior and write the model, its settings, its training record and its curves."""
+    config = options.settings(args)
+    if config.is_vae:
+        raise ConfigError(f"{args.config}: has no `backbone`, so there is no prior to train; use `lsgm pretrain`")
+    options.require_output_folder(args.out)
+    device = options.start_compute(args)
+    from lsgm.cli.training_run import load_backbone, work_folder, write_outcome
+    from lsgm.data import load_dataset
+    from lsgm.training import train
+
+    dataset = load_dataset(args.data, config.data)
+    backbone = load_backbone(args.backbone, config)
+    work = work_folder(args.out, config.fingerprint("train"))
+    result = train(config, dataset, backbone, work, device)
+    write_outcome(args.out, work, result, dataset, device)
+
+
+def stop_signal() -> type[BaseException]:
+    """The exception of a training that was told to stop and has saved itself.
+
+    Looked up only when something was raised, so that `lsgm --help` does not wait for torch.
+    """
+    from lsgm.training import Interrupted
+
+    return Interrupted

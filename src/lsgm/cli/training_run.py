@@ -1,0 +1,79 @@
+"""What both training verbs do around the training itself: the work folder before it, the files after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from lsgm.cli.provenance import timestamp
+from lsgm.config import ConfigError, ExperimentConfig
+from lsgm.data import Dataset
+from lsgm.models import Lsgm, load_model, save_model
+from lsgm.training import TrainResult
+from lsgm.training.log import Record
+
+
+def work_folder(out: Path, fingerprint: str) -> Path:
+    """Folder of checkpoints and curves, beside the output and outside every declared output.
+
+    Keyed by the settings: the same settings go on where they stopped, others start anew.
+    """
+    work = out.parent / "work" / fingerprint
+    work.mkdir(parents=True, exist_ok=True)
+    return work
+
+
+def load_backbone(path: Path, config: ExperimentConfig) -> Lsgm:
+    """Load the pretrained VAE, checked against the settings.
+
+    Raises:
+        ConfigError: not a model file, another architecture, or a VAE whose own training diverged.
+    """
+    loaded = load_model(path, config.model_copy(update={"backbone": None}))
+    if loaded.extra.get("status") == "diverged":
+        raise ConfigError(f"{path}: this VAE diverged ({loaded.extra.get('reason')}); change its settings and pretrain")
+    return loaded.model
+
+
+def write_outcome(out: Path, work: Path, result: TrainResult, dataset: Dataset, device: str) -> None:
+    """Write the training record and the curves, then the model: the declared output appears last."""
+    record = {
+        "status": result.status,
+        "reason": result.reason,
+        "steps": result.steps,
+        "epochs": result.epochs,
+        "skipped_updates": result.skipped_updates,
+        "seconds": result.seconds,
+        "device": device,
+        "finished": timestamp(),
+        "final": _flat(result.final),
+    }
+    write_text(out.with_name("training.json"), json.dumps(record, indent=2, allow_nan=False) + "\n")
+    curves = work / "curves.jsonl"
+    if curves.exists():
+        shutil.copyfile(curves, out.with_name("curves.jsonl"))
+    extra = {"status": result.status, "reason": result.reason or "", "data_checksum": dataset.checksum}
+    save_model(out, result.model, result.config, dataset.image_shape, extra)
+    for checkpoint in work.glob("checkpoint-*"):
+        checkpoint.unlink()
+    print(f"{result.status}: {result.steps} steps in {result.seconds:.0f} s -> {out}")
+
+
+def _flat(record: Record) -> dict[str, float | int | str | None]:
+    """One number per key: the entries of a list get the list's name and their place."""
+    flat: dict[str, float | int | str | None] = {}
+    for key, value in record.items():
+        if isinstance(value, list):
+            flat.update({f"{key}_{place}": entry for place, entry in enumerate(value)})
+        else:
+            flat[key] = value
+    return flat
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file so that it is there whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,105 @@
+"""Which runs there are: the experiment files and the cells of Table 6. The workflow's view of the config folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from .base import ConfigError, Section
+from .cells import read_cells
+from .data import DataConfig
+from .load import ABLATION, read_yaml, validate
+
+# Settings of the data section that change the prepared file; the others act when a batch is made.
+PREPARED_FIELDS = ("path", "patch_size", "num_train", "num_test", "test_fraction")
+
+
+class Resources(Section):
+    """What one job of a stage needs of the machine."""
+
+    threads: int = Field(1, ge=1)
+    mem_mb: int = Field(4000, ge=100)
+    runtime: int = Field(60, ge=1, description="minutes")
+    gpu: int = Field(0, ge=0)
+
+
+class StageResources(Section):
+    """The section `resources` of a scale file."""
+
+    prepare: Resources = Resources()
+    pretrain: Resources = Resources()
+    train: Resources = Resources()
+    sample: Resources = Resources()
+    evaluate: Resources = Resources()
+    report: Resources = Resources()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the workflow: its experiment file, its backbone (None: a VAE), its cell of Table 6 (or None)."""
+
+    file: Path
+    backbone: str | None
+    cell: str | None
+
+
+def read_runs(config: Path) -> dict[str, Run]:
+    """List all runs by name: experiments, then `ablation/<cell>` for each cell that exists.
+
+    Args:
+        config: the folder that holds `experiments/` and `ablation.csv`.
+
+    Raises:
+        ConfigError: a file cannot be read, or names a backbone for which there is no experiment.
+    """
+    files = {file.stem: file for file in sorted((config / "experiments").glob("*.yaml"))}
+    runs: dict[str, Run] = {}
+    for name, file in files.items():
+        backbone = read_yaml(file).get("backbone")
+        if backbone is not None and backbone not in files:
+            raise ConfigError(f"{file}: backbone = {backbone!r} is not an experiment; there are: {', '.join(files)}")
+        if name == ABLATION:
+            for cell in read_cells(config / "ablation.csv").values():
+                if not cell.not_applicable:
+                    runs[f"{ABLATION}/{cell.name}"] = Run(file, backbone, cell.name)
+        else:
+            runs[name] = Run(file, backbone, None)
+    return runs
+
+
+def runs_of_table(number: int, config: Path) -> list[str]:
+    """Runs whose metrics files one table needs, in its order: all cells for Table 6, else the rows that name a run.
+
+    Raises:
+        ConfigError: the table's file cannot be read or names a run that there is not.
+    """
+    runs = read_runs(config)
+    if number == 6:
+        return [name for name, run in runs.items() if run.cell is not None]
+    file = config / "paper" / f"table{number}.yaml"
+    named = [row["run"] for row in read_yaml(file).get("rows", []) if row.get("run")]
+    for name in named:
+        if name not in runs:
+            raise ConfigError(f"{file}: run = {name!r} is not an experiment; there are: {', '.join(runs)}")
+    return named
+
+
+def dataset_key(data: DataConfig) -> str:
+    """Name of a prepared data file: the data set's, and a hash of its settings where they are not the defaults."""
+    chosen = data.model_dump(mode="json", include=set(PREPARED_FIELDS), exclude_defaults=True)
+    if not chosen:
+        return data.name
+    return f"{data.name}-{hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()[:6]}"
+
+
+def read_resources(scale: Path) -> StageResources:
+    """What the jobs of each stage need at one scale.
+
+    Raises:
+        ConfigError: unknown stage or key, or a value of the wrong type.
+    """
+    return validate(StageResources, read_yaml(scale).get("resources") or {}, str(scale))

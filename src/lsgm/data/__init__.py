@@ -1,0 +1,20 @@
+"""Data sets: readers to one checked array file, and batches of network inputs from it (method 7.3, experiments 1)."""
+
+from .batches import TrainBatches, eval_batches
+from .prepared import Dataset, DataSummary, image_shape, load_dataset, prepare
+from .raw import RawImages
+from .readers import READERS
+from .transforms import to_model_input
+
+__all__ = [
+    "READERS",
+    "DataSummary",
+    "Dataset",
+    "RawImages",
+    "TrainBatches",
+    "eval_batches",
+    "image_shape",
+    "load_dataset",
+    "prepare",
+    "to_model_input",
+]

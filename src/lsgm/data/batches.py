@@ -1,0 +1,105 @@
+"""Batches of network inputs as functions of the step: nothing is iterated, so any step of a run can be had at once.
+
+The order is a permutation keyed by (seed, epoch); binarisation and flips are keyed by (seed, step) in training and by
+(seed, image) in evaluation. The whole set stays in memory as bytes, on the device of the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from lsgm.config import ConfigError, DataConfig
+from lsgm.randomness import permutation, uniform, uniform_rows
+
+from .transforms import to_model_input
+
+
+class TrainBatches:
+    """Training batches; the images of an epoch that fill no whole batch are left out, others in each epoch.
+
+    Args:
+        images: uint8 (N, C, H, W); moved to the device whole.
+        config: how images become inputs.
+        batch_size: images per batch over all processes.
+        seed: the run's seed.
+        device: where the batches are made.
+
+    Raises:
+        ConfigError: fewer images than one batch needs.
+    """
+
+    def __init__(
+        self, images: Tensor, config: DataConfig, batch_size: int, seed: int, device: torch.device | str
+    ) -> None:
+        if len(images) < batch_size:
+            raise ConfigError(
+                f"batch_size is {batch_size}, but there are {len(images)} training images; lower it, "
+                "or raise data.num_train"
+            )
+        self._images = images.to(device)
+        self._config = config
+        self._batch_size = batch_size
+        self._seed = seed
+        self._epoch = -1
+        self._order = torch.empty(0, dtype=torch.int64)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches in one pass over the images, at least 1."""
+        return len(self._images) // self._batch_size
+
+    def indices(self, step: int) -> Tensor:
+        """Which images make up the batch of a step: int64 (batch_size,), on the CPU."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._order, self._epoch = permutation(len(self._images), self._seed, "order", epoch), epoch
+        return self._order[position * self._batch_size : (position + 1) * self._batch_size]
+
+    def batch(self, step: int, rows: slice = slice(None)) -> Tensor:
+        """Inputs of a step, the same whenever and wherever it is asked for.
+
+        Args:
+            step: counted from 0 over the whole run.
+            rows: the part of the batch that this process works on; draws are those of the whole batch.
+
+        Returns:
+            float32 (batch_size, C, H + 2 pad, W + 2 pad) in [-1, 1], or the rows of it.
+        """
+        device = self._images.device
+        images = self._images[self.indices(step)[rows].to(device)]
+        uniforms = flips = None
+        if self._config.binarise:
+            shape = (self._batch_size, *self._images.shape[1:])
+            uniforms = uniform(shape, self._seed, "binarisation", step)[rows].to(device)
+        if self._config.flip:
+            flips = (uniform((self._batch_size,), self._seed, "flips", step) < 0.5)[rows].to(device)
+        return to_model_input(images, self._config, uniforms, flips)
+
+
+def eval_batches(
+    images: Tensor, config: DataConfig, batch_size: int, seed: int, limit: int | None = None
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Go through images once, in order, without flips.
+
+    Args:
+        images: uint8 (N, C, H, W).
+        config: how images become inputs.
+        batch_size: images per batch; the last may be smaller. The rows do not depend on it.
+        seed: with the index of an image it decides its binarisation.
+        limit: only the first `limit` images.
+
+    Yields:
+        Indices int64 (B,) and inputs float32 (B, C, H + 2 pad, W + 2 pad), on the device of the images.
+    """
+    count = len(images) if limit is None else min(limit, len(images))
+    for start in range(0, count, batch_size):
+        indices = torch.arange(start, min(start + batch_size, count))
+        uniforms = None
+        if config.binarise:
+            rows = uniform_rows(indices.tolist(), images.shape[1:], seed, "evaluation binarisation")
+            uniforms = rows.to(images.device)
+        batch = images[start : start + len(indices)]
+        yield indices, to_model_input(batch, config, uniforms)

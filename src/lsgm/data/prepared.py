@@ -1,0 +1,234 @@
+"""The prepared file: one data set as raw 8-bit arrays in one safetensors file that says what it is.
+
+It holds the tensors `train` and `test` and, in its metadata, the settings it was made with, the sources with their
+checksums, and a checksum of each array, compared on every load. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lsgm.config import ConfigError, DataConfig
+
+from .raw import RawImages
+from .readers import READERS
+from .source_files import one_line
+
+FORMAT = 1
+METADATA_KEY = "lsgm_data"
+PARTS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What `prepare` wrote: name and title of the set, counts, raw image shape (C, H, W), checksums and notes."""
+
+    path: Path
+    name: str
+    title: str
+    num_train: int
+    num_test: int
+    image_shape: tuple[int, int, int]
+    checksum: str
+    sources: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared data set in memory.
+
+    Attributes:
+        name: its reader.
+        title: as tables and captions show it.
+        train: uint8 (N, C, H, W).
+        test: uint8 (M, C, H, W).
+        checksum: of both arrays, `"sha256:..."`.
+        notes: what a reader of a result must know about the data.
+        image_shape: raw (C, H, W), before padding.
+        sources: checksum of each source by name.
+    """
+
+    name: str
+    title: str
+    train: Tensor
+    test: Tensor
+    checksum: str
+    notes: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    sources: Mapping[str, str]
+
+
+def prepare(config: DataConfig, root: Path | None, out: Path, download: bool = False) -> DataSummary:
+    """Read a data set, check it, and write it as one file, which appears whole or not at all.
+
+    Args:
+        config: which data set.
+        root: the data root; None if there is none (digits, patches and absolute paths need none).
+        out: file to write.
+        download: fetch published files that are absent.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ConfigError: the source is absent or damaged, or `out` cannot be written.
+    """
+    raw = READERS[config.name](config, root, download)
+    arrays = {part: np.ascontiguousarray(getattr(raw, part)) for part in PARTS}
+    digests = {part: _array_digest(array) for part, array in arrays.items()}
+    header = {
+        "format": FORMAT,
+        "settings": _settings(config),
+        "title": raw.title,
+        "shape": {part: list(array.shape) for part, array in arrays.items()},
+        "sha256": digests,
+        "sources": dict(raw.sources),
+        "notes": list(raw.notes),
+    }
+    _write(out, arrays, {METADATA_KEY: json.dumps(header, sort_keys=True)})
+    return _summary(out, config, raw, _total(digests))
+
+
+def load_dataset(path: Path, config: DataConfig | None = None) -> Dataset:
+    """Load a prepared file after checking that it is whole and is the one that the settings ask for.
+
+    Args:
+        path: file that `prepare` wrote.
+        config: settings that it must have been made with; None accepts any.
+
+    Raises:
+        ConfigError: the file is absent, damaged, no prepared data, or was made with other settings.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; make it with `lsgm prepare`")
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = (stream.metadata() or {}).get(METADATA_KEY)
+            if metadata is None:
+                raise ConfigError(f"{path}: not a prepared data set; make one with `lsgm prepare`")
+            header = json.loads(metadata)
+            tensors = {part: stream.get_tensor(part) for part in PARTS}
+        checksum = _verify(path, header, tensors)
+        if config is not None:
+            _compare_settings(path, header["settings"], config)
+        return Dataset(
+            name=header["settings"]["name"],
+            title=header["title"],
+            train=tensors["train"],
+            test=tensors["test"],
+            checksum=checksum,
+            notes=tuple(header["notes"]),
+            image_shape=tuple(tensors["train"].shape[1:]),
+            sources=header["sources"],
+        )
+    except ConfigError:
+        raise
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{path}: damaged ({one_line(error)}); delete it and run `lsgm prepare` again") from error
+
+
+def image_shape(config: DataConfig) -> tuple[int, int, int] | None:
+    """Raw (C, H, W) as far as the settings alone decide it; None for images of one's own."""
+    if config.name == "patches":
+        return (3, config.patch_size, config.patch_size)
+    shapes = {"digits": (1, 8, 8), "mnist": (1, 28, 28), "omniglot": (1, 28, 28), "omniglot_originals": (1, 28, 28)}
+    return {**shapes, "cifar10": (3, 32, 32), "celebahq256": (3, 256, 256)}.get(config.name)
+
+
+def _settings(config: DataConfig) -> dict[str, str | int | float | None]:
+    """The settings that decide what is in the file; padding, bits, binarisation and flips come later."""
+    keys = ["name", "num_train", "num_test"]
+    keys += {"patches": ["patch_size"], "folder": ["path", "test_fraction"], "npz": ["path", "test_fraction"]}.get(
+        config.name, []
+    )
+    return {key: getattr(config, key) for key in keys}
+
+
+def _compare_settings(path: Path, found: Mapping[str, object], config: DataConfig) -> None:
+    for key, wanted in _settings(config).items():
+        if found.get(key) != wanted:
+            raise ConfigError(
+                f"{path}: prepared with data.{key} {found.get(key)!r}, the settings ask for {wanted!r}; "
+                "run `lsgm prepare` again with these settings"
+            )
+
+
+def _array_digest(array: np.ndarray) -> str:
+    digest = hashlib.sha256(f"{array.dtype} {array.shape}".encode())
+    digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _total(digests: Mapping[str, str]) -> str:
+    return "sha256:" + hashlib.sha256(" ".join(digests[part] for part in PARTS).encode()).hexdigest()
+
+
+def _verify(path: Path, header: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
+    """Check format, types, shapes and checksums; return the checksum of both arrays."""
+    if header["format"] != FORMAT:
+        raise ConfigError(f"{path}: format {header['format']}, this version reads {FORMAT}; run `lsgm prepare` again")
+    for part, tensor in tensors.items():
+        shape = list(tensor.shape)
+        if tensor.dtype != torch.uint8 or tensor.ndim != 4 or 0 in shape or shape != header["shape"][part]:
+            raise ConfigError(
+                f"{path}: `{part}` is {tensor.dtype} {shape}, expected torch.uint8 {header['shape'][part]}; "
+                "run `lsgm prepare` again"
+            )
+        found, expected = _array_digest(tensor.numpy()), header["sha256"][part]
+        if found != expected:
+            raise ConfigError(
+                f"{path}: damaged: checksum of `{part}` found sha256:{found}, expected sha256:{expected}; "
+                "delete it and run `lsgm prepare` again"
+            )
+    return _total(header["sha256"])
+
+
+def _write(out: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Write beside the target, bring it to disk, then rename."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        mode = temporary.stat().st_mode
+        save_file(dict(arrays), temporary, metadata=metadata)
+        temporary.chmod(mode)  # safetensors makes files that only their owner can read
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(temporary, out)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise ConfigError(f"{out}: cannot be written ({reason}); choose another file") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _summary(out: Path, config: DataConfig, raw: RawImages, checksum: str) -> DataSummary:
+    return DataSummary(
+        path=out,
+        name=config.name,
+        title=raw.title,
+        num_train=len(raw.train),
+        num_test=len(raw.test),
+        image_shape=tuple(raw.train.shape[1:]),
+        checksum=checksum,
+        sources=dict(raw.sources),
+        notes=raw.notes,
+    )

@@ -1,0 +1,101 @@
+"""Arrays of one's own in an .npz file: `train_images` and `test_images`, or `train` and `test`, or `images` alone.
+
+Images are uint8, grey (N, H, W) or with 1 or 3 channels first or last. Without a test part a fixed permutation sets
+`data.test_fraction` of the images aside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lsgm.config import ConfigError, DataConfig
+from lsgm.data.npz_arrays import npz_keys, read_npz
+from lsgm.data.raw import SPLIT_SEED, RawImages, limited
+from lsgm.data.source_files import checksum_of
+from lsgm.randomness import permutation
+
+from .folder import resolve
+
+PAIRS = (("train_images", "test_images"), ("train", "test"))
+SINGLES = ("images", "train_images", "train")
+CHANNELS = (1, 3)
+
+
+def read_npz_file(config: DataConfig, root: Path | None, download: bool) -> RawImages:
+    """Read the arrays of `data.path`.
+
+    Args:
+        config: `path`, `test_fraction`, `num_train` and `num_test`.
+        root: a relative `path` is looked for below it first, then below the current folder.
+        download: not used.
+
+    Returns:
+        Images uint8 (N, C, H, W).
+
+    Raises:
+        ConfigError: the file is absent or damaged, has other keys, or its arrays are not 8-bit images.
+    """
+    path = resolve(config.path, root)
+    if not path.is_file():
+        raise ConfigError(f"data.path {config.path!r}: {path} is not a file; name an npz file")
+    keys = npz_keys(path)
+    pair = next((pair for pair in PAIRS if set(pair) <= set(keys)), None)
+    single = next((key for key in SINGLES if key in keys), None)
+    if pair is not None:
+        arrays = zip(read_npz(path, pair), pair, strict=True)
+        train, test = (channels_first(array, f"{path} [{key}]") for array, key in arrays)
+        split_note = f"split: the arrays {pair[0]} and {pair[1]}"
+    elif single is not None:
+        images = channels_first(read_npz(path, [single])[0], f"{path} [{single}]")
+        train, test = _split(images, config.test_fraction, path)
+        split_note = f"split by a fixed permutation, test fraction {config.test_fraction:g}"
+    else:
+        raise ConfigError(
+            f"{path}: holds {', '.join(sorted(keys)) or 'no arrays'}; expected train_images and test_images, "
+            "train and test, or images"
+        )
+    title = f"{path.stem} (own images)"
+    raw = RawImages(
+        title=title,
+        train=train,
+        test=test,
+        sources={path.name: checksum_of(path)},
+        notes=(split_note,),
+    )
+    return limited(raw, config)
+
+
+def channels_first(images: np.ndarray, label: str) -> np.ndarray:
+    """Bring 8-bit images into the order (N, C, H, W).
+
+    Args:
+        images: uint8 (N, H, W), (N, H, W, C) or (N, C, H, W) with C 1 or 3.
+        label: the array, for messages.
+
+    Raises:
+        ConfigError: another type or shape, or one that could be read both ways.
+    """
+    if images.dtype != np.uint8:
+        raise ConfigError(f"{label}: type {images.dtype}; images must be uint8, 0 to 255")
+    if images.ndim == 3:
+        return images[:, None]
+    if images.ndim != 4:
+        raise ConfigError(f"{label}: shape {images.shape}; images must be (N, H, W), (N, H, W, C) or (N, C, H, W)")
+    is_first, is_last = images.shape[1] in CHANNELS, images.shape[3] in CHANNELS
+    if is_first == is_last:
+        problem = "could be channels first or last" if is_first else "has no axis of 1 or 3 channels"
+        raise ConfigError(f"{label}: shape {images.shape} {problem}; store the images as (N, H, W, C) or (N, C, H, W)")
+    return images if is_first else images.transpose(0, 3, 1, 2)
+
+
+def _split(images: np.ndarray, test_fraction: float, path: Path) -> tuple[np.ndarray, np.ndarray]:
+    num_test = round(test_fraction * len(images))
+    if not 0 < num_test < len(images):
+        raise ConfigError(
+            f"{path}: {len(images)} images with data.test_fraction {test_fraction:g} leave a part empty; "
+            "add images or store a test array"
+        )
+    order = permutation(len(images), SPLIT_SEED, "npz split").numpy()
+    return images[np.sort(order[num_test:])], images[np.sort(order[:num_test])]

@@ -1,0 +1,80 @@
+"""A file that keeps the statistics of the reference images, so that they are computed once per data set.
+
+It is only a cache: a file that is damaged or belongs to other images or features is written anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .extractor import FeatureExtractor
+from .gaussian import GaussianStatistics
+
+
+def cached_statistics(
+    cache: Path | None, images: Tensor, extractor: FeatureExtractor, compute: Callable[[], GaussianStatistics]
+) -> GaussianStatistics:
+    """Return the statistics from the cache file, or compute and keep them.
+
+    Args:
+        cache: safetensors file, None to compute each time.
+        images: reference images, uint8 (N, C, H, W), as they are compared (padded).
+        extractor: the feature network.
+        compute: gives the statistics.
+    """
+    if cache is None:
+        return compute()
+    key = _key(images, extractor)
+    kept = _read(cache, key)
+    if kept is None:
+        kept = compute()
+        _write(cache, key, kept)
+    return kept
+
+
+def _key(images: Tensor, extractor: FeatureExtractor) -> str:
+    """What the statistics depend on: images with their count and shape, network, its weights, resize."""
+    pixels = hashlib.sha256(images.contiguous().numpy().data).hexdigest()
+    parts = (pixels, tuple(images.shape), extractor.name, extractor.weights_sha256, extractor.protocol)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _read(cache: Path, key: str) -> GaussianStatistics | None:
+    try:
+        with safe_open(cache, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("key") != key:
+                return None
+            mean, covariance, count = (file.get_tensor(name) for name in ("mean", "covariance", "count"))
+            return GaussianStatistics(mean, covariance, int(count))
+    except (OSError, SafetensorError, KeyError, ValueError):
+        return None
+
+
+def _write(cache: Path, key: str, statistics: GaussianStatistics) -> None:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        "mean": statistics.mean.contiguous(),
+        "covariance": statistics.covariance.contiguous(),
+        "count": torch.tensor(statistics.count),
+    }
+    descriptor, temporary = tempfile.mkstemp(dir=cache.parent, prefix=f".{cache.name}.")
+    os.close(descriptor)
+    try:
+        save_file(tensors, temporary, {"key": key})
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, cache)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,97 @@
+"""Pooled features (64) of a ResNet-56 trained on CIFAR-10: for 32x32 colour images where Inception cannot be had.
+
+The weights come from one npz file with the usual names of a CIFAR ResNet (conv1, bn1, layer1.0.conv1, ..., linear) and
+option-A shortcuts (He et al. 2016, section 4.2): every second pixel, zeros for the new channels, no parameters.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lsgm.config import ConfigError
+
+from .extractor import FeatureExtractor, verify_weights
+
+DEFAULT_FILE = "cifar_resnet/resnet56_cifar10.npz"
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+STAGES = (1, 2, 3)
+BLOCKS = 9  # per stage: 6 * 9 + 2 = 56 layers
+IMAGE_SHAPE = (3, 32, 32)
+BATCH_NORM_EPS = 1.0e-5
+
+
+class ResNet56(FeatureExtractor):
+    """ResNet-56 in evaluation mode.
+
+    Args:
+        path: npz file of weights.
+        sha256: expected checksum of the file, None to accept any.
+        device: where the network runs.
+
+    Raises:
+        ConfigError: the file is damaged, has another checksum, or lacks an array.
+    """
+
+    name = "resnet56_cifar10"
+    measure = "Fréchet distance, CIFAR-10 ResNet-56 features"
+    protocol = "no resize, float images, ImageNet mean and standard deviation"
+    dimension = 64
+
+    def __init__(self, path: Path, sha256: str | None = None, device: torch.device | str = "cpu") -> None:
+        self.weights_sha256 = verify_weights(path, sha256)
+        self.path = path
+        self.device = torch.device(device)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                self.weights = {name: torch.from_numpy(arrays[name]).to(device) for name in arrays.files}
+        except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            raise ConfigError(f"{path}: not an npz file of ResNet-56 weights ({error})") from None
+        self.mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
+        self.std = torch.tensor(STD, device=device).view(1, 3, 1, 1)
+        try:
+            finite = torch.isfinite(self.logits(torch.zeros(1, *IMAGE_SHAPE))).all()
+        except (KeyError, RuntimeError) as error:
+            raise ConfigError(f"{path}: not the arrays of a CIFAR ResNet-56 ({error})") from None
+        if not finite:
+            raise ConfigError(f"{path}: the weights are not finite")
+
+    def check(self, image_shape: tuple[int, int, int]) -> None:
+        """Refuse all but 32x32 colour images: the network knows CIFAR-10 and nothing else."""
+        if tuple(image_shape) != IMAGE_SHAPE:
+            raise ConfigError(f"resnet56_cifar10 features are for images (3, 32, 32), not {tuple(image_shape)}")
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Features (B, 64) after global average pooling, of images (B, 3, 32, 32) in [0, 1]."""
+        hidden = (images.to(self.device) - self.mean) / self.std
+        hidden = self._convolve(hidden, "conv1", "bn1").relu()
+        for stage in STAGES:
+            for block in range(BLOCKS):
+                hidden = self._block(hidden, f"layer{stage}.{block}", stride=2 if stage > 1 and block == 0 else 1)
+        return hidden.mean(dim=(2, 3))
+
+    @torch.no_grad()
+    def logits(self, images: Tensor) -> Tensor:
+        """Class scores (B, 10), to check the weights by the accuracy that they reach."""
+        return F.linear(self(images), self.weights["linear.weight"], self.weights["linear.bias"])
+
+    def _block(self, hidden: Tensor, name: str, stride: int) -> Tensor:
+        inner = self._convolve(hidden, f"{name}.conv1", f"{name}.bn1", stride).relu()
+        inner = self._convolve(inner, f"{name}.conv2", f"{name}.bn2")
+        new_channels = inner.shape[1] - hidden.shape[1]
+        shortcut = F.pad(hidden[:, :, ::stride, ::stride], (0, 0, 0, 0, new_channels // 2, new_channels // 2))
+        return (inner + shortcut).relu()
+
+    def _convolve(self, hidden: Tensor, convolution: str, norm: str, stride: int = 1) -> Tensor:
+        hidden = F.conv2d(hidden, self.weights[f"{convolution}.weight"], stride=stride, padding=1)
+        mean, variance, weight, bias = (
+            self.weights[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
+        )
+        return F.batch_norm(hidden, mean, variance, weight, bias, eps=BATCH_NORM_EPS)

@@ -1,0 +1,101 @@
+"""The importance-weighted bound on -log p(x) for the VAE backbone (Burda et al. 2016; method 8 and 9).
+
+-log p(x) <= -(LSE_k log w_k - ln K), log w_k = log p(x|z_k) + log N(z_k; 0, I) - log q(z_k|x), K posterior draws per
+image. Not for a score-based prior: its log p(z) is an estimate, whose noise the exponential would turn into a bias.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lsgm.config import ConfigError, ExperimentConfig
+from lsgm.sampling import evaluation_mode, require_finite
+
+from .nelbo import evaluation_batches
+from .posterior import draw_posterior, posterior_noise, standard_normal_log_prob
+from .units import standard_error
+
+if TYPE_CHECKING:
+    from lsgm.models.lsgm import Lsgm
+    from lsgm.models.nvae import NVAE
+
+
+@dataclass(frozen=True)
+class ImportanceWeightedResult:
+    """The bound on -log p(x), in nats per image.
+
+    Attributes:
+        mean_nats: mean over the images.
+        stderr_nats: its standard error, from the spread over images.
+        num_images: how many images.
+        num_samples: K.
+        per_image: (N,), float64, in the order of the data.
+    """
+
+    mean_nats: float
+    stderr_nats: float
+    num_images: int
+    num_samples: int
+    per_image: Tensor
+
+
+@torch.no_grad()
+def importance_weighted_bound(
+    model: Lsgm, images: Tensor, config: ExperimentConfig, seed: int, device: torch.device | str
+) -> ImportanceWeightedResult:
+    """Measure the bound with K = `evaluate.nelbo.num_iw_samples`; K = 1 is the NELBO at the same draws.
+
+    Args:
+        model: a VAE alone (`model.prior` None), on `device`.
+        images: uint8, (N, C, H, W), as stored; the first `evaluate.nelbo.num_images` count.
+        config: data preparation and the settings of `evaluate.nelbo`; its batch size is also the number of rows,
+            images times draws, of one pass.
+        seed: of binarisation and posterior draws, which depend on it, the image's index and k alone.
+        device: where the model is.
+
+    Raises:
+        ConfigError: the model has a score-based prior.
+        NumericalError: a weight is not finite.
+
+    Source: Burda et al. (2016) Eq. (8); method 8.
+    """
+    if model.prior is not None:
+        raise ConfigError(
+            "the importance-weighted bound (evaluate.nelbo.num_iw_samples) is for a VAE alone, and this model has a "
+            "score-based prior; use its NELBO"
+        )
+    device = torch.device(device)
+    settings = config.evaluate.nelbo
+    bounds = []
+    with evaluation_mode(model):
+        for indices, x in evaluation_batches(images, config, seed, device):
+            per_pass = max(1, settings.batch_size // len(indices))
+            weights = _log_weights(model.vae, x, indices, settings.num_iw_samples, per_pass, seed)
+            require_finite(weights, "importance weights")
+            bounds.append(math.log(settings.num_iw_samples) - torch.logsumexp(weights, dim=1))
+    per_image = torch.cat(bounds).cpu().double()
+    return ImportanceWeightedResult(
+        mean_nats=float(per_image.mean()),
+        stderr_nats=standard_error(per_image),
+        num_images=per_image.numel(),
+        num_samples=settings.num_iw_samples,
+        per_image=per_image,
+    )
+
+
+def _log_weights(vae: NVAE, x: Tensor, indices: list[int], num_samples: int, per_pass: int, seed: int) -> Tensor:
+    """log w of `num_samples` posterior draws for each image, (B, K), `per_pass` draws at a time."""
+    columns = []
+    for start in range(0, num_samples, per_pass):
+        numbers = range(start, min(start + per_pass, num_samples))
+        draws = [posterior_noise(vae.latent_shapes, indices, seed, number, x.device) for number in numbers]
+        noises = [torch.cat(groups) for groups in zip(*draws, strict=True)]
+        draw = draw_posterior(vae, x.repeat(len(numbers), 1, 1, 1), noises)
+        weights = standard_normal_log_prob(draw.latents) - draw.log_q - draw.reconstruction
+        columns.append(weights.reshape(len(numbers), len(indices)).T)
+    return torch.cat(columns, dim=1)

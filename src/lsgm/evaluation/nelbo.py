@@ -1,0 +1,162 @@
+"""The negative evidence lower bound of test images (LSGM Eq. (8); method 9).
+
+NELBO(x) = -log p(x|z) + sum_g log q(z_g|.) - sum over finer groups log N(z_g; 0, I) - log p(z_0), at one posterior draw
+per image. For a VAE alone every group has the standard normal prior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lsgm.config import ExperimentConfig, NelboConfig
+from lsgm.data import eval_batches
+from lsgm.sampling import evaluation_mode, require_finite
+
+from .likelihood import draw_probes, prior_log_prob
+from .posterior import PosteriorDraw, draw_posterior, posterior_noise, standard_normal_log_prob
+from .units import standard_error
+
+if TYPE_CHECKING:
+    from lsgm.models.lsgm import Lsgm
+
+
+@dataclass(frozen=True)
+class NelboTerms:
+    """The three terms for a batch, each (B,) in nats; their sum is the NELBO.
+
+    Attributes:
+        reconstruction: -log p(x|z).
+        negative_entropy: log q(z|x) at the draw.
+        cross_entropy: -log p(z).
+        nfe: mean evaluations of the prior per solve; 0 for a VAE alone.
+    """
+
+    reconstruction: Tensor
+    negative_entropy: Tensor
+    cross_entropy: Tensor
+    nfe: float
+
+    @property
+    def total(self) -> Tensor:
+        """NELBO of each image, (B,), nats."""
+        return self.reconstruction + self.negative_entropy + self.cross_entropy
+
+
+@dataclass(frozen=True)
+class NelboResult:
+    """NELBO of a set of images, in nats per image; mean_nats = reconstruction + negative_entropy + cross_entropy.
+
+    Attributes:
+        mean_nats: mean over the images.
+        stderr_nats: its standard error, from the spread over images (posterior draws and probes included).
+        reconstruction: mean of -log p(x|z).
+        negative_entropy: mean of log q(z|x).
+        cross_entropy: mean of -log p(z).
+        num_images: how many images.
+        nfe_mean: evaluations of the prior per solve, mean over batches; 0 for a VAE alone.
+        per_image: (N,), float64, in the order of the data.
+    """
+
+    mean_nats: float
+    stderr_nats: float
+    reconstruction: float
+    negative_entropy: float
+    cross_entropy: float
+    num_images: int
+    nfe_mean: float
+    per_image: Tensor
+
+    @property
+    def entropy(self) -> float:
+        """Mean of -log q(z|x), nats."""
+        return -self.negative_entropy
+
+
+def evaluate_nelbo(
+    model: Lsgm, images: Tensor, config: ExperimentConfig, seed: int, device: torch.device | str
+) -> NelboResult:
+    """Measure the NELBO.
+
+    Args:
+        model: LSGM or VAE alone (`model.prior` None), on `device`.
+        images: uint8, (N, C, H, W), as stored; the first `evaluate.nelbo.num_images` count.
+        config: data preparation and the settings of `evaluate.nelbo`.
+        seed: of binarisation, posterior draws and trace probes, which depend on it and the image's index alone.
+        device: where the model is.
+
+    Raises:
+        SolverError: the prior's ODE could not be solved.
+        NumericalError: a term is not finite.
+
+    Source: LSGM Eq. (8) and section 5; method 9.
+    """
+    device = torch.device(device)
+    settings = config.evaluate.nelbo
+    batches = []
+    with evaluation_mode(model):
+        for indices, x in evaluation_batches(images, config, seed, device):
+            noises = posterior_noise(model.vae.latent_shapes, indices, seed, 0, device)
+            with torch.no_grad():
+                draw = draw_posterior(model.vae, x, noises)
+            batches.append(nelbo_terms(model, draw, indices, settings, seed))
+    return _summarise(batches)
+
+
+def evaluation_batches(
+    images: Tensor, config: ExperimentConfig, seed: int, device: torch.device
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Yield image indices and network inputs (B, C, H, W) on `device`, `evaluate.nelbo.batch_size` at a time."""
+    settings = config.evaluate.nelbo
+    for indices, x in eval_batches(images, config.data, settings.batch_size, seed, settings.num_images):
+        yield [int(index) for index in indices], x.to(device)
+
+
+def nelbo_terms(model: Lsgm, draw: PosteriorDraw, indices: list[int], settings: NelboConfig, seed: int) -> NelboTerms:
+    """Evaluate the three terms for one batch of posterior draws.
+
+    Args:
+        model: in evaluation mode.
+        draw: the draws.
+        indices: index of each image, which keys its trace probes.
+        settings: solver and probes.
+        seed: of the probes.
+
+    Raises:
+        SolverError: the prior's ODE could not be solved.
+        NumericalError: a term is not finite.
+    """
+    if model.prior is None:
+        log_prior, nfe = standard_normal_log_prob(draw.latents), 0.0
+    else:
+        top = model.vae.num_prior_groups
+        z0 = model.vae.join(draw.latents[:top])
+        probes = draw_probes(indices, z0.shape[1:], settings.probe, settings.num_probes, seed)
+        log_p0, nfe = prior_log_prob(model.prior, z0, probes, settings)
+        log_prior = log_p0 + standard_normal_log_prob(draw.latents[top:]).to(log_p0)
+    terms = NelboTerms(draw.reconstruction, draw.log_q, -log_prior, nfe)
+    require_finite(terms.reconstruction, "reconstruction term of the NELBO")
+    require_finite(terms.negative_entropy, "log q of the NELBO")
+    require_finite(terms.cross_entropy, "cross entropy of the NELBO")
+    return terms
+
+
+def _summarise(batches: list[NelboTerms]) -> NelboResult:
+    reconstruction, negative_entropy, cross_entropy, total = (
+        torch.cat([getattr(batch, name).cpu().double() for batch in batches])
+        for name in ("reconstruction", "negative_entropy", "cross_entropy", "total")
+    )
+    return NelboResult(
+        mean_nats=float(total.mean()),
+        stderr_nats=standard_error(total),
+        reconstruction=float(reconstruction.mean()),
+        negative_entropy=float(negative_entropy.mean()),
+        cross_entropy=float(cross_entropy.mean()),
+        num_images=total.numel(),
+        nfe_mean=sum(batch.nfe for batch in batches) / len(batches),
+        per_image=total,
+    )

@@ -1,0 +1,26 @@
+"""Networks: the NVAE backbone, the score-based prior, output distributions, and the files that hold them."""
+
+from .files import LoadedModel, load_model, save_model, sha256_of
+from .lsgm import Lsgm, build_lsgm, build_prior, build_vae, parameter_counts
+from .nvae import NVAE, VaeOutput
+from .outputs import OutputDistribution, build_output
+from .prior import MixedScorePrior
+from .score import ScoreNetwork
+
+__all__ = [
+    "NVAE",
+    "LoadedModel",
+    "Lsgm",
+    "MixedScorePrior",
+    "OutputDistribution",
+    "ScoreNetwork",
+    "VaeOutput",
+    "build_lsgm",
+    "build_output",
+    "build_prior",
+    "build_vae",
+    "load_model",
+    "parameter_counts",
+    "save_model",
+    "sha256_of",
+]

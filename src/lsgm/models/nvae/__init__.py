@@ -1,0 +1,9 @@
+"""The VAE backbone: NVAE with independent standard-Normal priors on its latent groups (architecture 1)."""
+
+from __future__ import annotations
+
+from .normalisation import BatchNorm2d
+from .vae import NVAE, Encoding, VaeOutput
+from .weight_norm import WNConv2d
+
+__all__ = ["NVAE", "BatchNorm2d", "Encoding", "VaeOutput", "WNConv2d"]

@@ -1,0 +1,19 @@
+"""Batch normalisation as the VAE uses it everywhere (architecture 1.2).
+
+A subclass, so that its constants are written once; `nn.SyncBatchNorm.convert_sync_batchnorm` converts it.
+"""
+
+from __future__ import annotations
+
+from torch import nn
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Affine batch normalisation with eps 1e-5 and momentum 0.05.
+
+    Args:
+        num_channels: channels of its input.
+    """
+
+    def __init__(self, num_channels: int) -> None:
+        super().__init__(num_channels, eps=1e-5, momentum=0.05)

@@ -1,0 +1,164 @@
+"""NVAE as LSGM uses it: a hierarchy of latent groups, each with prior N(0, I) (architecture 1; LSGM Sec. 3).
+
+A residual or conditional-Normal prior, as in the original NVAE, is equivalent to N(0, I) on the standardised latent;
+the decoder's features play its part. The groups of the coarsest scale are what the score-based prior models later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lsgm.config import ConfigError, VaeConfig
+from lsgm.models.outputs import OutputDistribution
+
+from .decoder import Decoder
+from .encoder import Encoder
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A draw from the posterior, groups in decoding order.
+
+    Attributes:
+        latents: one (B, z, r, r) per group, float32 at least.
+        log_q: elementwise log q of each latent in nats, same shapes.
+    """
+
+    latents: list[Tensor]
+    log_q: list[Tensor]
+
+
+@dataclass(frozen=True)
+class VaeOutput(Encoding):
+    """An encoding and what it decodes to.
+
+    Attributes:
+        params: parameters of the output distribution, (B, num_parameters, H, W).
+    """
+
+    params: Tensor
+
+
+class NVAE(nn.Module):
+    """The VAE backbone.
+
+    Args:
+        config: sizes.
+        image_shape: (C, H, W) of its input, padding included.
+        output: distribution p(x|z).
+        crop: padded pixels at each side, which likelihoods leave out.
+
+    Raises:
+        ConfigError: the image cannot be halved as often as the settings ask, or the output distribution does not fit.
+    """
+
+    def __init__(
+        self, config: VaeConfig, image_shape: tuple[int, int, int], output: OutputDistribution, crop: int = 0
+    ) -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        factor = config.downsampling
+        if height % factor or width % factor:
+            raise ConfigError(
+                f"images of {height}x{width} pixels, padding included, cannot be divided by {factor} = "
+                "2^(vae.num_preprocess_blocks + vae.num_latent_scales - 1); lower one of these or change data.pad"
+            )
+        self.config = config
+        self.image_shape = image_shape
+        self.output = output
+        self.crop = crop
+        coarsest = (height // factor, width // factor)
+        self.encoder = Encoder(config, channels)
+        self.decoder = Decoder(config, coarsest, output.num_parameters(channels))
+
+    @property
+    def latent_shapes(self) -> list[tuple[int, int, int]]:
+        """(z, r, r) of every group in decoding order, the coarsest scale first."""
+        _, rows, columns = self.prior_shape
+        return [
+            (self.config.num_latent_per_group, rows * 2**scale, columns * 2**scale)
+            for scale in range(self.config.num_latent_scales)
+            for _ in range(self.config.num_groups_per_scale)
+        ]
+
+    @property
+    def num_prior_groups(self) -> int:
+        """Number of groups that the score-based prior models: those of the coarsest scale, the first to be decoded."""
+        return self.config.num_groups_per_scale
+
+    @property
+    def prior_shape(self) -> tuple[int, int, int]:
+        """(G z, r, r), shape of the latent that the score-based prior models."""
+        _, height, width = self.image_shape
+        factor = self.config.downsampling
+        return self.config.prior_channels, height // factor, width // factor
+
+    def forward(self, x: Tensor, noises: Sequence[Tensor]) -> VaeOutput:
+        """Encode and decode.
+
+        Args:
+            x: (B, C, H, W), images in [-1, 1].
+            noises: one standard normal (B, *shape) per entry of `latent_shapes`.
+        """
+        encoding, feature = self._infer(x, noises, until_last_latent=False)
+        return VaeOutput(encoding.latents, encoding.log_q, self.decoder.output(feature))
+
+    def encode(self, x: Tensor, noises: Sequence[Tensor]) -> Encoding:
+        """Draw latents as `forward` does, without the work that only the image needs; arguments as there."""
+        encoding, _ = self._infer(x, noises, until_last_latent=True)
+        return encoding
+
+    def decode(self, latents: Sequence[Tensor]) -> Tensor:
+        """Return the parameters of p(x|z).
+
+        Args:
+            latents: one (B, *shape) per entry of `latent_shapes`.
+
+        Returns:
+            (B, num_parameters, H, W).
+        """
+        feature = self.decoder.start(latents[0].shape[0])
+        for (up, group), latent in zip(self.decoder.steps(), latents, strict=True):
+            feature = group(feature if up is None else up(feature), latent)
+        return self.decoder.output(feature)
+
+    def join(self, latents: Sequence[Tensor]) -> Tensor:
+        """Concatenate the groups of the coarsest scale to the prior's latent, (B, *prior_shape).
+
+        Args:
+            latents: groups in decoding order; those of finer scales may be there and are left out.
+        """
+        return torch.cat(tuple(latents[: self.num_prior_groups]), dim=1)
+
+    def split(self, prior_latent: Tensor) -> list[Tensor]:
+        """Undo `join`: return the groups of the coarsest scale, each (B, z, r, r)."""
+        return list(prior_latent.chunk(self.num_prior_groups, dim=1))
+
+    def reconstruction(self, params: Tensor, x: Tensor) -> Tensor:
+        """Return -log p(x|z) of the un-padded centre in nats, (B,).
+
+        Args:
+            params: (B, num_parameters, H, W), from `forward` or `decode`.
+            x: (B, C, H, W), images in [-1, 1].
+        """
+        return -self.output.log_prob(params, x, self.crop)
+
+    def _infer(self, x: Tensor, noises: Sequence[Tensor], until_last_latent: bool) -> tuple[Encoding, Tensor]:
+        """Walk down the decoder, drawing each group; also return the feature after the last one (or before it)."""
+        encoding = Encoding([], [])
+        feature = self.decoder.start(x.shape[0])
+        last = len(noises) - 1
+        steps = zip(self.decoder.steps(), self.encoder(x), noises, strict=True)
+        for index, ((up, group), encoder_feature, noise) in enumerate(steps):
+            if up is not None:
+                feature = up(feature)
+            latent, log_q = group.infer(encoder_feature, feature, noise)
+            encoding.latents.append(latent)
+            encoding.log_q.append(log_q)
+            if index < last or not until_last_latent:
+                feature = group(feature, latent)
+        return encoding, feature

@@ -1,0 +1,64 @@
+"""Doubling and halving of the resolution (architecture 2, "Resampling").
+
+With FIR filtering each axis is filtered by [1, 3, 3, 1], zeros outside:
+    up    y[2i] = x[i-1]/4 + 3x[i]/4,   y[2i+1] = 3x[i]/4 + x[i+1]/4
+    down  y[i] = (x[2i-1] + 3x[2i] + 3x[2i+1] + x[2i+2]) / 8
+Both are one depth-wise (transposed) convolution with a fixed kernel. Without: nearest neighbour and 2x2 mean.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+Direction = Literal["up", "down"]
+
+TAPS = (1.0, 3.0, 3.0, 1.0)
+
+
+class FirResample(nn.Module):
+    """Filtered resampling by a factor of two.
+
+    Args:
+        direction: `up` or `down`.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, direction: Direction):
+        super().__init__()
+        self.is_up = direction == "up"
+        taps = torch.tensor(TAPS) / (4 if self.is_up else 8)
+        # Not in the state dict: it is a constant, and its entries are exact in every floating dtype.
+        self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C, 2H, 2W) or (B, C, H/2, W/2)."""
+        channels = x.shape[1]
+        kernel = self.kernel.to(x.dtype).expand(channels, 1, -1, -1)
+        convolve = F.conv_transpose2d if self.is_up else F.conv2d
+        return convolve(x, kernel, stride=2, padding=1, groups=channels)
+
+
+class PlainResample(nn.Module):
+    """Nearest-neighbour doubling, or halving by the mean of 2x2 pixels.
+
+    Args:
+        direction: `up` or `down`.
+    """
+
+    def __init__(self, direction: Direction):
+        super().__init__()
+        self.is_up = direction == "up"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to (B, C, 2H, 2W) or (B, C, H/2, W/2)."""
+        return F.interpolate(x, scale_factor=2, mode="nearest") if self.is_up else F.avg_pool2d(x, 2)
+
+
+def build_resample(direction: Direction, fir: bool) -> nn.Module:
+    """Build the layer for `direction` (`up` or `down`), filtered if `fir`."""
+    return FirResample(direction) if fir else PlainResample(direction)

@@ -1,0 +1,119 @@
+"""A picture like the paper's Figure 5: for each run, real images beside samples of the model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GRID = (4, 8)  # rows and columns of images in each of the two panels
+TARGET_SIDE = 64  # pixels: smaller images are enlarged by a whole factor near this, so that no viewer blurs them
+GAP = 4
+PANEL_WIDTH = 4.6  # inches
+DPI = 150
+
+
+@dataclass(frozen=True)
+class SampleBlock:
+    """Real images and samples of one run.
+
+    Attributes:
+        title: what they are: run, data set, and that it is a stand-in if so.
+        real: images (N, C, H, W), uint8 or float in [0, 1], C = 1 or 3.
+        samples: images (M, C, H, W), likewise.
+    """
+
+    title: str
+    real: np.ndarray
+    samples: np.ndarray
+
+
+def sample_grid(images: np.ndarray, rows: int = GRID[0], columns: int = GRID[1]) -> np.ndarray:
+    """Lay the first rows * columns images out on white.
+
+    Args:
+        images: (N, C, H, W), uint8 or float in [0, 1], C = 1 or 3. Places without an image stay white.
+        rows: rows of the grid.
+        columns: columns of the grid.
+
+    Returns:
+        One picture (height, width, 3), float in [0, 1], each image enlarged by a whole factor, without interpolation.
+
+    Raises:
+        ValueError: another shape, or values that are not finite.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
+        raise ValueError(f"a grid needs images (N, 1 or 3, H, W), not an array of shape {images.shape}")
+    chosen = images[: rows * columns]
+    chosen = chosen / 255 if chosen.dtype == np.uint8 else chosen
+    if not np.isfinite(chosen).all():
+        raise ValueError("images hold values that are not finite")
+    factor = max(1, round(TARGET_SIDE / chosen.shape[-1]))
+    enlarged = np.repeat(np.repeat(np.clip(chosen, 0, 1), factor, axis=2), factor, axis=3)
+    height, width = enlarged.shape[2:]
+    picture = np.ones((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3))
+    for index, image in enumerate(enlarged):
+        top, left = index // columns * (height + GAP), index % columns * (width + GAP)
+        picture[top : top + height, left : left + width] = np.moveaxis(image, 0, -1)
+    return picture
+
+
+def draw_figure5(entries: Sequence[SampleBlock]) -> Figure:
+    """Draw one row per run: real images on the left, samples on the right.
+
+    Raises:
+        ValueError: no entry, or images that are not images.
+    """
+    import seaborn
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    if not entries:
+        raise ValueError("figure 5 needs at least one run")
+    panels = [(sample_grid(entry.real), sample_grid(entry.samples)) for entry in entries]
+    heights = [max(picture.shape[0] / picture.shape[1] for picture in pair) for pair in panels]
+    with seaborn.axes_style("white"), seaborn.plotting_context("paper", font_scale=1.1):
+        height = sum(PANEL_WIDTH * share + 0.65 for share in heights)
+        figure = Figure(figsize=(2 * PANEL_WIDTH + 0.3, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        rows = np.atleast_1d(figure.subfigures(len(entries), 1, height_ratios=[share + 0.14 for share in heights]))
+        for row, entry, pair in zip(rows, entries, panels, strict=True):
+            row.suptitle(entry.title, weight="bold")
+            axes = row.subplots(1, 2)
+            for axis, picture, label in zip(axes, pair, ("real images", "samples"), strict=True):
+                axis.imshow(picture, interpolation="nearest")
+                axis.set_title(label)
+                axis.set_axis_off()
+    return figure
+
+
+def write_figure5(entries: Sequence[SampleBlock], out_stem: Path) -> list[Path]:
+    """Write `<out_stem>.png` and `<out_stem>.pdf`, the same bytes for the same images.
+
+    Args:
+        entries: one per run, in the order of the rows.
+        out_stem: path without suffix; its folder is made.
+
+    Returns:
+        The two files.
+    """
+    figure = draw_figure5(entries)
+    out_stem.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
+        path = out_stem.with_name(out_stem.name + suffix)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=metadata)
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+        written.append(path)
+    return written

@@ -1,0 +1,87 @@
+"""How numbers are printed, and which number of a metrics file belongs to a column."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lsgm.config import ConfigError
+
+from .metrics import Metrics
+from .paper import Column, PaperNumber, PaperTable
+
+NOTHING = "-"
+NOT_APPLICABLE = "n/a"
+DIVERGED = "NaN"
+MAX_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class OurNumber:
+    """One number of ours. `value` None: there is none, for the reason that `status` names."""
+
+    value: float | None
+    stderr: float | None = None
+    is_bound: bool = False
+    status: str = "ok"
+
+    @property
+    def text(self) -> str:
+        """As printed: `≤ 2.91 ± 0.01`, `NaN`, `n/a` or `-`."""
+        if self.value is None:
+            return {"diverged": DIVERGED, "not_applicable": NOT_APPLICABLE}.get(self.status, NOTHING)
+        bound = "≤ " if self.is_bound else ""
+        if self.stderr is None:
+            return bound + (f"{self.value:.2f}" if self.value >= 1 else f"{self.value:.3g}")
+        decimals = _decimals(self.stderr)
+        return f"{bound}{self.value:.{decimals}f} ± {self.stderr:.{decimals}f}"
+
+    @property
+    def field(self) -> float | str:
+        """As a field of the csv file: the number itself, `NaN`, `n/a`, or nothing."""
+        if self.value is None:
+            return "" if self.text == NOTHING else self.text
+        return self.value
+
+
+def our_number(metrics: Metrics, column: Column, paper: PaperTable, source: str) -> OurNumber:
+    """Take the number for one column from a run.
+
+    The NLL of an LSGM is only bounded, by its NELBO. That of a VAE is the importance-weighted estimate where there is
+    one, and otherwise its bound.
+
+    Args:
+        metrics: the run.
+        column: nll, nelbo or fid.
+        paper: the paper's table, for its unit.
+        source: the metrics file, for messages.
+
+    Raises:
+        ConfigError: the number is in another unit than the table.
+    """
+    if metrics.status != "ok":
+        return OurNumber(None, status=metrics.status)
+    if column == "fid":
+        return OurNumber(None) if metrics.frechet is None else OurNumber(metrics.frechet.value)
+    estimate = metrics.nll if column == "nll" and metrics.nll is not None else metrics.nelbo
+    if estimate is None:
+        return OurNumber(None)
+    if estimate.unit != paper.unit:
+        raise ConfigError(f"{source}: {column} is in {estimate.unit}, table {paper.table} is in {paper.unit}")
+    return OurNumber(estimate.value, estimate.stderr, is_bound=column == "nll" and estimate is metrics.nelbo)
+
+
+def paper_text(number: PaperNumber | None) -> str:
+    """The paper's number as printed there, with two decimals."""
+    if number is None:
+        return NOTHING
+    if isinstance(number.value, str):
+        return number.value
+    return ("≤ " if number.bound else "") + f"{number.value:.2f}"
+
+
+def _decimals(stderr: float) -> int:
+    """Two decimals, as in the paper, or as many as show the first digit of the standard error."""
+    if stderr <= 0:
+        return 2
+    return min(MAX_DECIMALS, max(2, -math.floor(math.log10(stderr))))

@@ -1,0 +1,76 @@
+"""A finished table and its three files: csv for machines, Markdown and LaTeX (booktabs) for people."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .latex import latex_table
+from .markdown import markdown_table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper with our numbers beside the paper's.
+
+    Attributes:
+        number: 2 to 6.
+        title: what the table shows.
+        data: one row per row (cell) of the paper: numbers as numbers, and of each number of ours the data, the unit,
+            what was scaled down, and the metrics file that it was read from.
+        display: the table as people read it: text, with column labels of several levels.
+        notes: what stands below it: on the table as a whole.
+        run_notes: what stands below it: one per run, numbered from 1 where `display` has a column of note numbers.
+    """
+
+    number: int
+    title: str
+    data: DataFrame
+    display: DataFrame
+    notes: tuple[str, ...]
+    run_notes: tuple[str, ...]
+
+    @property
+    def csv(self) -> str:
+        """The csv file: RFC 4180 with `\\n`, UTF-8."""
+        return self.data.to_csv(index=False, lineterminator="\n")
+
+    @property
+    def markdown(self) -> str:
+        """The Markdown file, notes included."""
+        return markdown_table(f"Table {self.number}: {self.title}", self.display, self.notes, self.run_notes)
+
+    @property
+    def latex(self) -> str:
+        """The LaTeX file: one `table` environment that needs the package booktabs, notes included."""
+        caption = f"{self.title}. Table {self.number} of the paper."
+        return latex_table(caption, f"tab:lsgm{self.number}", self.display, self.notes, self.run_notes)
+
+
+def write_table(table: Table, out_stem: Path) -> list[Path]:
+    """Write `<out_stem>.csv`, `.md` and `.tex`, each whole or not at all.
+
+    Args:
+        table: what to write.
+        out_stem: path without suffix, such as `results/demo/tables/table2`; its folder is made.
+
+    Returns:
+        The three files.
+    """
+    out_stem.parent.mkdir(parents=True, exist_ok=True)
+    written = []
+    for suffix, text in ((".csv", table.csv), (".md", table.markdown), (".tex", table.latex)):
+        path = out_stem.with_name(out_stem.name + suffix)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        Path(temporary).chmod(0o644)
+        os.replace(temporary, path)
+        written.append(path)
+    return written

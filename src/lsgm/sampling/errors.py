@@ -1,0 +1,40 @@
+"""Numerical failures of sampling and evaluation: a result to be recorded (`diverged`), never a silent NaN."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+class NumericalError(RuntimeError):
+    """A model gave numbers that no result can be made of; callers record it as the run's outcome."""
+
+
+class SolverError(NumericalError):
+    """A sampler or ODE solver could not go on.
+
+    Attributes:
+        time: diffusion time t at which it stopped.
+        cause: what happened there, in words.
+    """
+
+    def __init__(self, time: float, cause: str) -> None:
+        super().__init__(f"solver failed at t = {time:.6g}: {cause}")
+        self.time = time
+        self.cause = cause
+
+
+def require_finite(values: Tensor, what: str) -> None:
+    """Refuse non-finite values.
+
+    Args:
+        values: tensor of any shape.
+        what: name of the quantity, for the message.
+
+    Raises:
+        NumericalError: some entries are infinite or NaN; the message says how many.
+    """
+    finite = torch.isfinite(values)
+    if not bool(finite.all()):
+        count = values.numel() - int(finite.sum())
+        raise NumericalError(f"{what}: {count} of {values.numel()} values are not finite")

@@ -1,0 +1,142 @@
+"""Images from a trained model: prior, finer latent groups, decoder mean (method 10).
+
+Every draw is keyed by the sample's index: image i is the same whatever the batch size, up to the solver's tolerance
+(its error norm spans the batch) and unless the decoder uses batch statistics.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lsgm.config import SampleConfig
+from lsgm.randomness import normal_rows
+
+from .errors import require_finite
+from .modes import batch_statistics, evaluation_mode
+from .samplers import sample_prior
+
+if TYPE_CHECKING:
+    from lsgm.models.lsgm import Lsgm
+
+PRIOR_NOISE = "sampling: prior"
+GROUP_NOISE = "sampling: latent group"
+STEP_NOISE = "sampling: ancestral step"
+
+
+@dataclass(frozen=True)
+class ImageBatch:
+    """Generated images with consecutive indices.
+
+    Attributes:
+        images: (B, C, H, W) in [0, 1], float32, on the CPU; padding is not cropped.
+        nfe: evaluations of the prior for the batch, 0 for a VAE alone.
+        seconds: wall time of prior and decoder, without drawing the noise.
+    """
+
+    images: Tensor
+    nfe: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ImageSamples:
+    """All images of a run.
+
+    Attributes:
+        images: (N, C, H, W) in [0, 1], float32, on the CPU; padding is not cropped.
+        nfe_mean: evaluations of the prior, mean over batches.
+        seconds: wall time of prior and decoder, summed over batches.
+        num_batches: how many batches there were.
+    """
+
+    images: Tensor
+    nfe_mean: float
+    seconds: float
+    num_batches: int
+
+
+def sample_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.device | str) -> ImageSamples:
+    """Draw `config.num_samples` images.
+
+    Args:
+        model: LSGM, or a VAE alone (`model.prior` None: its latents are standard normal), on `device`.
+        config: number, sampler, temperatures, decoder mode.
+        seed: of the draws.
+        device: where the model is.
+
+    Raises:
+        ConfigError: the sampler does not fit the model's SDE.
+        SolverError: the prior's sampler could not finish.
+        NumericalError: latents or images are not finite.
+    """
+    images: Tensor | None = None
+    evaluations, seconds, done = [], 0.0, 0
+    for batch in iterate_images(model, config, seed, device):
+        if images is None:  # filled in place: large runs do not fit twice in memory
+            images = torch.empty((config.num_samples, *batch.images.shape[1:]))
+        images[done : done + len(batch.images)] = batch.images
+        done += len(batch.images)
+        evaluations.append(batch.nfe)
+        seconds += batch.seconds
+    return ImageSamples(images, sum(evaluations) / len(evaluations), seconds, len(evaluations))
+
+
+def iterate_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.device | str) -> Iterator[ImageBatch]:
+    """Like `sample_images`, one batch at a time; the model's modes are its own again between batches."""
+    for start in range(0, config.num_samples, config.batch_size):
+        indices = range(start, min(start + config.batch_size, config.num_samples))
+        yield _sample_batch(model, config, indices, seed, torch.device(device))
+
+
+@torch.no_grad()
+def _sample_batch(model: Lsgm, config: SampleConfig, indices: range, seed: int, device: torch.device) -> ImageBatch:
+    noises = _draw_noises(model, indices, seed, device)
+    with evaluation_mode(model):
+        started = _clock(device)
+        latents, nfe = _sample_latents(model, config, noises, indices, seed)
+        for latent in latents:
+            require_finite(latent, "sampled latents")
+        with batch_statistics(model.vae) if config.batch_statistics else nullcontext():
+            mean = model.vae.output.mean(model.vae.decode(latents))
+        images = (mean.float().clamp(-1, 1) + 1) / 2
+        seconds = _clock(device) - started
+    require_finite(images, "sampled images")
+    return ImageBatch(images.cpu(), nfe, seconds)
+
+
+def _draw_noises(model: Lsgm, indices: range, seed: int, device: torch.device) -> list[Tensor]:
+    """Standard normals: one for the prior if there is one, then one per group that the prior does not model."""
+    shapes = list(model.vae.latent_shapes)
+    first = 0 if model.prior is None else model.vae.num_prior_groups
+    draws = [normal_rows(indices, shapes[group], seed, GROUP_NOISE, group) for group in range(first, len(shapes))]
+    if model.prior is not None:
+        draws.insert(0, normal_rows(indices, model.vae.prior_shape, seed, PRIOR_NOISE))
+    return [draw.to(device) for draw in draws]
+
+
+def _sample_latents(
+    model: Lsgm, config: SampleConfig, noises: list[Tensor], indices: range, seed: int
+) -> tuple[list[Tensor], int]:
+    """Latents of all groups in decoding order, and the evaluations of the prior."""
+    if model.prior is None:
+        return [config.vae_temperature * noise for noise in noises], 0
+
+    def step_noise(step: int) -> Tensor:
+        return normal_rows(indices, model.vae.prior_shape, seed, STEP_NOISE, step)
+
+    samples = sample_prior(model.prior, noises[0], config, step_noise)
+    top = model.vae.split(samples.latent.to(noises[0].dtype))
+    return [*top, *(config.vae_temperature * noise for noise in noises[1:])], samples.nfe
+
+
+def _clock(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -1,0 +1,23 @@
+"""Training: VAE pretraining, and the joint stage with its three algorithms (LSGM section 3 and App. D; method 6 to 8).
+
+Two functions do it all: `pretrain` and `train`. Both resume by themselves from the folder they work in.
+"""
+
+from .guard import TrainingDiverged
+from .log import read_curve
+from .pretrain import pretrain
+from .reporter import Reporter, TerminalReporter
+from .result import TrainResult
+from .stop import Interrupted
+from .train import train
+
+__all__ = [
+    "Interrupted",
+    "Reporter",
+    "TerminalReporter",
+    "TrainResult",
+    "TrainingDiverged",
+    "pretrain",
+    "read_curve",
+    "train",
+]

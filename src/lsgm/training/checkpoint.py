@@ -1,0 +1,143 @@
+"""Resumable state on disk: `checkpoint-<step>.pt` with its SHA-256 beside it, the last two kept.
+
+A file appears under its name only when it is complete (temporary file, fsync, rename), and is used only if its
+checksum is right, so neither a kill nor a damaged disk block can make a run go on from nonsense.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+from lsgm.config import ConfigError
+
+KEPT = 2
+FORMAT = 1
+PATTERN = "checkpoint-*.pt"
+
+
+class CheckpointStore:
+    """The checkpoints of one run.
+
+    Args:
+        folder: where they are.
+        settings: everything the run's result depends on, as nested plain values.
+        note: receives one line for the user where a checkpoint cannot be used.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, object], note: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._settings = dict(settings)
+        self._note = note
+
+    def save(self, step: int, state: Mapping[str, object]) -> Path:
+        """Write the state after `step` steps, then remove all but the newest two.
+
+        Args:
+            step: steps done.
+            state: tensors, numbers, strings, lists and dicts.
+
+        Returns:
+            The file written.
+        """
+        path = self._folder / f"checkpoint-{step:08d}.pt"
+        temporary = path.with_suffix(".writing")
+        content = {"format": FORMAT, "settings": self._settings, "step": step, "state": dict(state)}
+        with temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        # The checksum goes first: without its file a checkpoint does not count.
+        checksum = _checksum_path(path)
+        part = checksum.with_suffix(".writing")
+        part.write_text(_sha256(temporary) + "\n", encoding="ascii")
+        os.replace(part, checksum)
+        os.replace(temporary, path)
+        _sync_folder(self._folder)
+        for old in self._files()[KEPT:]:
+            old.unlink(missing_ok=True)
+            _checksum_path(old).unlink(missing_ok=True)
+        return path
+
+    def load(self) -> tuple[int, dict[str, object]] | None:
+        """Return (step, state) of the newest checkpoint that verifies; None if there is none.
+
+        Raises:
+            ConfigError: it was made with other settings.
+        """
+        files = self._files()
+        for path in files:
+            content = self._verified(path)
+            if content is not None:
+                self._require_same_settings(path, content["settings"])
+                return int(content["step"]), content["state"]
+        if files:
+            self._note("no checkpoint can be used: the run starts again from its beginning")
+        return None
+
+    def _files(self) -> list[Path]:
+        """All checkpoints, newest first; the step in the name has a fixed width up to 10^8 steps."""
+        return sorted(self._folder.glob(PATTERN), key=lambda path: (len(path.name), path.name), reverse=True)
+
+    def _verified(self, path: Path) -> dict[str, object] | None:
+        try:
+            expected = _checksum_path(path).read_text(encoding="ascii").strip()
+            if _sha256(path) != expected:
+                raise ValueError("its checksum is wrong")
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            if content["format"] != FORMAT:
+                raise ValueError(f"its format is {content['format']!r}, not {FORMAT}")
+        except Exception as error:  # a damaged file can fail in any way
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            self._note(f"{path} is left out: {reason}")
+            return None
+        return content
+
+    def _require_same_settings(self, path: Path, saved: Mapping[str, object]) -> None:
+        if saved == self._settings:
+            return
+        key, old, new = first_difference(saved, self._settings)
+        raise ConfigError(
+            f"{path} was made with other settings: {key} was {old!r} and is {new!r} now; "
+            f"take the old settings, or another folder to start anew"
+        )
+
+
+def first_difference(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, object, object]:
+    """Name the first key at which two nested settings differ, and both values; absent ones are None."""
+    for key in sorted(old.keys() | new.keys()):
+        left, right = old.get(key), new.get(key)
+        if left == right:
+            continue
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            inner, left, right = first_difference(left, right)
+            return f"{key}.{inner}", left, right
+        return key, left, right
+    raise ValueError("the settings are equal")
+
+
+def _checksum_path(path: Path) -> Path:
+    return path.with_name(path.name + ".sha256")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make renames durable; not every file system offers it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,84 @@
+"""The random numbers of one training step, all keyed by (seed, step), so that a resumed run is the same run.
+
+Dropout is the one source inside the networks; it draws from torch's global generator, which is set for every step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+from lsgm import randomness
+from lsgm.diffusion import TimeSample, TimeSampler
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Noise and times of one pass of the prior.
+
+    Attributes:
+        noise: standard normals, the shape of the prior's latent.
+        times: times and loss weights, each (B,).
+    """
+
+    noise: Tensor
+    times: TimeSample
+
+    def to(self, device: torch.device) -> Diffusion:
+        """Move all tensors."""
+        moved = {field.name: getattr(self.times, field.name).to(device) for field in fields(self.times)}
+        return Diffusion(self.noise.to(device), replace(self.times, **moved))
+
+
+@dataclass(frozen=True)
+class Draws:
+    """All random numbers of a step.
+
+    Attributes:
+        posterior: standard normals, one (B, *shape) per latent group.
+        prior: for the prior's loss; None in pretraining.
+        vae: for the VAE's loss where it has times of its own (algorithm 2), else None.
+    """
+
+    posterior: list[Tensor]
+    prior: Diffusion | None = None
+    vae: Diffusion | None = None
+
+
+def posterior_noise(
+    batch: int, shapes: Sequence[tuple[int, int, int]], seed: int, purpose: str, step: int, device: torch.device
+) -> list[Tensor]:
+    """Standard normals (batch, *shape) for every latent group, from one generator and in one transfer."""
+    sizes = [batch * math.prod(shape) for shape in shapes]
+    flat = randomness.normal((sum(sizes),), seed, purpose, step).to(device)
+    return [part.view(batch, *shape) for part, shape in zip(flat.split(sizes), shapes, strict=True)]
+
+
+def diffusion_draws(
+    batch: int, shape: Sequence[int], sampler: TimeSampler, seed: int, part: str, step: int
+) -> Diffusion:
+    """Noise and times of one pass of the prior.
+
+    Args:
+        batch: B.
+        shape: (C, r, r) of the prior's latent.
+        sampler: distribution of the times.
+        seed: the run's seed.
+        part: `prior` or `vae`; the two never share numbers.
+        step: the step they are for.
+
+    Returns:
+        On the CPU: a batch of times is so little work that a GPU would only be kept busy with launching it.
+    """
+    noise = randomness.normal((batch, *shape), seed, f"diffusion noise, {part}", step)
+    rho = randomness.uniform((batch,), seed, f"diffusion time, {part}", step)
+    return Diffusion(noise, sampler.sample(rho))
+
+
+def seed_dropout(seed: int, step: int) -> None:
+    """Set torch's global generators, which dropout draws from, to a state that belongs to the step."""
+    torch.manual_seed(randomness.generator(seed, "dropout", step).initial_seed())

@@ -1,0 +1,151 @@
+"""Stage 2: the score-based prior, jointly with the VAE or on a frozen one (LSGM section 3; method 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lsgm.config import ExperimentConfig
+from lsgm.data import TrainBatches
+from lsgm.diffusion import build_time_sampler
+from lsgm.models import Lsgm
+
+from . import algorithms, optimisers, schedules
+from .balancing import group_sizes
+from .branch import Branch
+from .draws import Draws, diffusion_draws, posterior_noise
+from .ema import Ema
+from .gradients import StepGradients
+from .inputs import StepInputs
+from .objective import KlWeights
+from .precision import Precision
+from .regularisers import Regulariser
+from .running_statistics import RunningStatistics
+from .stage import Stateful
+
+Algorithm = Callable[[algorithms.JointProblem, Tensor, Draws, KlWeights], StepGradients]
+
+
+class JointStage:
+    """Training of a prior, and of the VAE unless it is frozen; attributes as in `stage.Stage`.
+
+    Args:
+        config: the experiment, with `sde.sigma2_max` filled in.
+        model: pretrained VAE and fresh prior, on the device.
+        batches: of the training set.
+        device: where it runs.
+    """
+
+    name = "train"
+
+    def __init__(self, config: ExperimentConfig, model: Lsgm, batches: TrainBatches, device: torch.device) -> None:
+        self._config, self._settings, self._batches = config, config.train, batches
+        self.seed, self.device, self.model = config.seed, device, model
+        self._total = config.train.epochs * batches.steps_per_epoch
+        self.has_dropout = config.prior.dropout > 0
+        self.precision = Precision(config.train.precision, device)
+        model.prior.train()
+        model.vae.train(config.train.train_vae).requires_grad_(config.train.train_vae)
+        self.branches = {"vae": self._branch("vae")} if config.train.train_vae else {}
+        self.branches["prior"] = self._branch("prior")
+        self.ema = Ema([self.branches["prior"].flat], config.train.ema_decay)
+        self.statistics = RunningStatistics(model.vae if config.train.train_vae else model.prior)
+        self._problem = self._build_problem()
+        self._algorithm = self._choose_algorithm()
+        sizes = torch.tensor(group_sizes(model.vae.latent_shapes), device=device)
+        self._sizes = sizes if config.train.kl_balance else None
+        objective, sde = config.objective, model.prior.sde
+        self._prior_times = build_time_sampler(sde, objective.weighting, objective.time, objective.official_weights)
+        self._vae_times = None
+        if config.train.train_vae and objective.algorithm == 2:
+            self._vae_times = build_time_sampler(sde, "ll", "is", objective.official_weights)
+
+    @property
+    def parts(self) -> dict[str, Stateful]:
+        """Everything with state; a frozen VAE comes from its own file."""
+        parts = {
+            "prior": self.model.prior,
+            "prior_optimiser": self.branches["prior"].optimiser,
+            "prior_regulariser": self._problem.prior_regulariser,
+            "ema": self.ema,
+            "precision": self.precision,
+        }
+        if "vae" in self.branches:
+            parts |= {
+                "vae": self.model.vae,
+                "vae_optimiser": self.branches["vae"].optimiser,
+                "vae_regulariser": self._problem.vae_regulariser,
+            }
+        return parts
+
+    def kappa(self, step: int) -> float:
+        """KL coefficient of a step."""
+        return schedules.kappa(step, self._total, self._settings.kl)
+
+    def inputs(self, step: int) -> StepInputs:
+        """Batch, posterior noise, diffusion noise and times of a step."""
+        x = self._batches.batch(step)
+        vae, size = self.model.vae, len(x)
+        posterior = posterior_noise(size, vae.latent_shapes, self.seed, "posterior noise", step, self.device)
+        passes = {"prior": self._prior_times, "vae": self._vae_times}
+        diffusions = {
+            part: diffusion_draws(size, vae.prior_shape, sampler, self.seed, part, step).to(self.device)
+            for part, sampler in passes.items()
+            if sampler is not None
+        }
+        return StepInputs(x, Draws(posterior, **diffusions))
+
+    def gradients(self, inputs: StepInputs, step: int) -> StepGradients:
+        """Gradients by the algorithm that the settings mean."""
+        weights = KlWeights(self.kappa(step), self._sizes)
+        return self._algorithm(self._problem, inputs.x, inputs.draws, weights)
+
+    def after_update(self) -> None:
+        """Average the prior's parameters."""
+        self.ema.update()
+
+    def finish(self) -> None:
+        """Leave the averaged prior in the model, ready to be saved."""
+        self.ema.copy_to_parameters()
+        for branch in self.branches.values():
+            branch.release()
+
+    def _branch(self, part: str) -> Branch:
+        settings = self._settings
+        base, minimum = (
+            (settings.lr_vae, settings.lr_vae_min) if part == "vae" else (settings.lr_sgm, settings.lr_sgm_min)
+        )
+        rate = schedules.LearningRate(
+            base, minimum, settings.epochs, settings.warmup_epochs, self._batches.steps_per_epoch
+        )
+        return Branch(
+            list(getattr(self.model, part).parameters()),
+            lambda parameters: optimisers.joint_optimiser(parameters, part, settings),
+            rate,
+            settings.grad_clip,
+        )
+
+    def _build_problem(self) -> algorithms.JointProblem:
+        settings, model = self._settings, self.model
+        vae_coefficient = settings.sr_coeff_vae if settings.train_vae else 0.0
+        return algorithms.JointProblem(
+            model=model,
+            vae_parameters=self.branches["vae"].parameters if settings.train_vae else [],
+            prior_parameters=self.branches["prior"].parameters,
+            vae_regulariser=Regulariser(model.vae, vae_coefficient, True, self.seed, "vae"),
+            prior_regulariser=Regulariser(
+                model.prior, settings.sr_coeff_sgm, settings.sr_sgm_convs, self.seed, "prior"
+            ),
+            precision=self.precision,
+            ema=self.ema if self._config.objective.update_q_ema else None,
+        )
+
+    def _choose_algorithm(self) -> Algorithm:
+        objective = self._config.objective
+        if not self._settings.train_vae:
+            return algorithms.prior_only
+        if objective.disjoint:
+            return algorithms.separate_disjoint
+        return {1: algorithms.single_loss, 2: algorithms.separate_joint, 3: algorithms.reweighted}[objective.algorithm]

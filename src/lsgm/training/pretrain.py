@@ -1,0 +1,136 @@
+"""Stage 1: the VAE with a standard Normal prior on every group, alpha = 0 (LSGM section 4; method 8)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from lsgm.config import ExperimentConfig
+from lsgm.data import Dataset, TrainBatches
+from lsgm.models import NVAE, Lsgm, build_vae
+
+from . import optimisers, schedules
+from .balancing import group_sizes
+from .branch import Branch
+from .draws import Draws, posterior_noise
+from .gradients import StepGradients, collect_terms, gradients_of
+from .inputs import StepInputs
+from .loop import Loop
+from .objective import KlWeights, nelbo
+from .precision import Precision
+from .regularisers import Regulariser
+from .reporter import Reporter, TerminalReporter
+from .result import TrainResult, assemble, checkpoint_store
+from .running_statistics import RunningStatistics
+from .stage import Stateful
+
+
+class PretrainStage:
+    """The pretraining of one VAE; attributes as in `stage.Stage`.
+
+    Args:
+        config: the experiment.
+        vae: with fresh weights, on the device.
+        batches: of the training set.
+        device: where it runs.
+    """
+
+    name = "pretrain"
+    has_dropout = False
+
+    def __init__(self, config: ExperimentConfig, vae: NVAE, batches: TrainBatches, device: torch.device) -> None:
+        settings = config.pretrain
+        self.seed, self.device = config.seed, device
+        self.vae = vae.train()
+        self.precision = Precision(settings.precision, device)
+        self.regulariser = Regulariser(vae, settings.sr_coeff, True, config.seed, "vae")
+        rate = schedules.LearningRate(
+            settings.lr, settings.lr_min, settings.epochs, settings.warmup_epochs, batches.steps_per_epoch
+        )
+        self.branch = Branch(
+            list(vae.parameters()),
+            lambda parameters: optimisers.pretrain_optimiser(parameters, settings),
+            rate,
+            settings.grad_clip,
+        )
+        self.branches = {"vae": self.branch}
+        self.statistics = RunningStatistics(vae)
+        self._batches = batches
+        self._schedule, self._total = settings.kl, settings.epochs * batches.steps_per_epoch
+        sizes = torch.tensor(group_sizes(vae.latent_shapes), device=device)
+        self._sizes = sizes if settings.kl_balance else None
+
+    @property
+    def parts(self) -> dict[str, Stateful]:
+        """Everything with state."""
+        return {
+            "vae": self.vae,
+            "vae_optimiser": self.branch.optimiser,
+            "vae_regulariser": self.regulariser,
+            "precision": self.precision,
+        }
+
+    def kappa(self, step: int) -> float:
+        """KL coefficient of a step."""
+        return schedules.kappa(step, self._total, self._schedule)
+
+    def inputs(self, step: int) -> StepInputs:
+        """Batch and posterior noise of a step."""
+        x = self._batches.batch(step)
+        noise = posterior_noise(len(x), self.vae.latent_shapes, self.seed, "posterior noise", step, self.device)
+        return StepInputs(x, Draws(noise))
+
+    def gradients(self, inputs: StepInputs, step: int) -> StepGradients:
+        """Gradient of the VAE's loss."""
+        with self.precision.autocast():
+            output = self.vae(inputs.x, inputs.draws.posterior)
+        bound = nelbo(self.vae, output, inputs.x, cross_entropy=None)
+        loss = bound.vae_loss(KlWeights(self.kappa(step), self._sizes))
+        regulariser = self.regulariser()
+        if regulariser is not None:
+            loss = loss + regulariser
+        gradients = gradients_of(loss, self.branch.parameters, self.precision)
+        return StepGradients(gradients, None, collect_terms(bound, loss_vae=loss, regulariser_vae=regulariser))
+
+    def after_update(self) -> None:
+        """Nothing: the VAE is not averaged."""
+
+
+def pretrain(
+    config: ExperimentConfig,
+    dataset: Dataset,
+    work: Path,
+    device: str | torch.device = "cpu",
+    reporter: Reporter | None = None,
+) -> TrainResult:
+    """Train a VAE backbone, from the start or from the last checkpoint in `work`.
+
+    Args:
+        config: the experiment.
+        dataset: prepared data.
+        work: existing folder for checkpoints and curves.
+        device: where to train.
+        reporter: shows progress; None for a bar on a terminal and plain lines elsewhere.
+
+    Returns:
+        The outcome; the model has no prior network.
+
+    Raises:
+        ConfigError: settings and data do not fit together, or `work` holds a checkpoint made with other settings.
+        Interrupted: SIGTERM or SIGINT came; a checkpoint is written.
+
+    Source: LSGM section 4 and App. G.
+    """
+    device, reporter = torch.device(device), reporter or TerminalReporter()
+    store = checkpoint_store("pretrain", config, dataset, work, reporter)
+    saved = store.load()
+    batches = TrainBatches(dataset.train, config.data, config.pretrain.batch_size, config.seed, device)
+    vae = build_vae(config, dataset.image_shape).to(device)
+    stage = PretrainStage(config, vae, batches, device)
+    loop = Loop(stage, config.pretrain, batches.steps_per_epoch, work, store, reporter)
+    if saved is not None:
+        loop.resume(*saved)
+    result = loop.run()
+    stage.branch.release()
+    return assemble(Lsgm(vae), config, result, batches.steps_per_epoch)

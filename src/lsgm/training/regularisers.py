@@ -1,0 +1,95 @@
+"""The regulariser R of both networks: spectral norms of convolutions plus norm scales (method 7.5).
+
+    R = sum over convolutions sigma_max(W) + sum over norms max_c |gamma_c|
+
+The VAE's convolutions count with the weight after weight normalisation; of the score network only the convolutions
+count, not the linear layers, and only if asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .spectral import SpectralNorms
+
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm)
+
+
+@dataclass(frozen=True)
+class RegulariserTerms:
+    """R and its two parts, without the coefficient; 0-d tensors."""
+
+    spectral: Tensor
+    norm_scale: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """R."""
+        return self.spectral + self.norm_scale
+
+
+class Regulariser:
+    """lambda R of one network.
+
+    Args:
+        network: the VAE or the prior.
+        coefficient: lambda.
+        with_convolutions: whether the spectral term is in R.
+        seed: for the power iteration.
+        purpose: distinguishes the networks' draws.
+    """
+
+    def __init__(self, network: nn.Module, coefficient: float, with_convolutions: bool, seed: int, purpose: str):
+        self.coefficient = coefficient
+        device = next(network.parameters()).device
+        weights, shapes = [], []
+        if with_convolutions and coefficient:
+            for module in network.modules():
+                if _is_convolution(module):
+                    weights.append(_effective_weight(module))
+                    shapes.append(module.weight.shape)
+        self.spectral = SpectralNorms(weights, shapes, seed, purpose, device) if weights else None
+        self._scales: dict[int, list[nn.Parameter]] = {}
+        for module in network.modules():
+            if isinstance(module, NORMS) and module.weight is not None:
+                self._scales.setdefault(module.weight.numel(), []).append(module.weight)
+        self._zero = torch.zeros((), device=device)
+
+    def terms(self) -> RegulariserTerms:
+        """R of the present weights, with gradient; the spectral term is of the weights of the last forward pass."""
+        spectral = self._zero if self.spectral is None else self.spectral()
+        scales = [torch.stack(group).abs().amax(dim=1).sum() for group in self._scales.values()]
+        return RegulariserTerms(spectral, sum(scales, self._zero))
+
+    def __call__(self) -> Tensor | None:
+        """Return lambda R, or None where lambda is 0 and nothing is computed."""
+        return self.coefficient * self.terms().total if self.coefficient else None
+
+    def state_dict(self) -> dict[str, object]:
+        """What the next step needs, for a checkpoint."""
+        return {} if self.spectral is None else self.spectral.state_dict()
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Take the state back from a checkpoint."""
+        if self.spectral is not None:
+            self.spectral.load_state_dict(state)
+
+
+def _is_convolution(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) or hasattr(module, "normalised_weight")
+
+
+def _effective_weight(module: nn.Module) -> Callable[[], Tensor]:
+    """The weight that the layer convolves with; the one of the last forward pass where the layer keeps it."""
+    if not hasattr(module, "normalised_weight"):
+        return lambda: module.weight
+
+    def weight() -> Tensor:
+        last = getattr(module, "last_weight", None)
+        return module.normalised_weight() if last is None else last
+
+    return weight

@@ -1,0 +1,69 @@
+"""What a training stage hands over, and how its outcome is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lsgm.config import ExperimentConfig, Stage
+from lsgm.config.experiment import STAGE_SECTIONS
+from lsgm.data import Dataset
+from lsgm.models import Lsgm
+
+from .checkpoint import CheckpointStore
+from .log import Record
+from .loop import LoopResult
+from .reporter import Reporter
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """Outcome of one stage.
+
+    Attributes:
+        model: in evaluation mode; its prior, if any, carries the averaged weights. Weights are finite even if the run
+            diverged: they are those before the first update that was not.
+        config: the settings used, with `sde.sigma2_max` filled in where it was measured.
+        status: `diverged` is a result and not an error.
+        reason: why it diverged, or None.
+        steps: steps done.
+        epochs: whole epochs done.
+        skipped_updates: updates that were not finite.
+        seconds: wall time of all parts of the run.
+        final: the last line of the training curve.
+    """
+
+    model: Lsgm
+    config: ExperimentConfig
+    status: Literal["ok", "diverged"]
+    reason: str | None
+    steps: int
+    epochs: int
+    skipped_updates: int
+    seconds: float
+    final: Record
+
+
+def assemble(model: Lsgm, config: ExperimentConfig, loop: LoopResult, steps_per_epoch: int) -> TrainResult:
+    """Turn the end of a loop into a result; puts the model into evaluation mode."""
+    return TrainResult(
+        model=model.eval(),
+        config=config,
+        status="ok" if loop.diverged is None else "diverged",
+        reason=None if loop.diverged is None else loop.diverged.reason,
+        steps=loop.steps,
+        epochs=loop.steps // steps_per_epoch,
+        skipped_updates=loop.skipped_updates,
+        seconds=loop.seconds,
+        final=loop.final,
+    )
+
+
+def checkpoint_store(
+    stage: Stage, config: ExperimentConfig, dataset: Dataset, folder: Path, reporter: Reporter
+) -> CheckpointStore:
+    """Checkpoints keyed by all that the stage depends on: its sections of the settings, and the data."""
+    sections = config.model_dump(mode="json")
+    settings = {name: sections[name] for name in STAGE_SECTIONS[stage]}
+    return CheckpointStore(folder, settings | {"data_checksum": dataset.checksum}, reporter.note)

@@ -1,0 +1,162 @@
+# What the rules share: which runs there are, their resolved settings, and the words that name them on a command line.
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from lsgm.config import ConfigError, load_experiment
+from lsgm.config.plan import dataset_key, read_resources, read_runs, runs_of_table
+
+CONFIG = Path(workflow.basedir) / "config"
+TABLES = [2, 3, 4, 5, 6]
+FIGURE5_RUNS = ["mnist", "omniglot", "cifar10_best_fid", "celebahq256"]
+REPORTING = sorted(str(file) for file in Path("src/lsgm/reporting").glob("*.py"))
+
+
+def stop(error):
+    """End with the one line that says what is wrong, instead of a traceback."""
+    sys.exit(f"lsgm: error: {error}")
+
+
+try:
+    RUNS = read_runs(CONFIG)
+    TABLE_RUNS = {number: runs_of_table(number, CONFIG) for number in TABLES}
+except ConfigError as error:
+    stop(error)
+
+VAES = [name for name, run in RUNS.items() if run.backbone is None]
+PRIORS = [name for name, run in RUNS.items() if run.backbone is not None]
+CELLS = [name for name, run in RUNS.items() if run.cell is not None]
+
+
+wildcard_constraints:
+    scale="|".join(path.stem for path in (CONFIG / "scales").glob("*.yaml")),
+    vae="|".join(VAES),
+    prior="|".join(PRIORS),
+    run="|".join(RUNS),
+    dataset="[a-z0-9_-]+",
+    number="|".join(map(str, TABLES)),
+
+
+@lru_cache(maxsize=None)
+def settings(run, scale):
+    """Resolved settings of one run."""
+    try:
+        return load_experiment(
+            RUNS[run].file, CONFIG / "scales" / f"{scale}.yaml", RUNS[run].cell
+        )
+    except ConfigError as error:
+        stop(error)
+
+
+def run_of(wildcards):
+    """The run that a rule's wildcards name, whatever the rule calls it."""
+    for key in ("run", "prior", "vae"):
+        if key in wildcards.keys():
+            return wildcards[key]
+    return first_run_of_dataset(wildcards)
+
+
+def first_run_of_dataset(wildcards):
+    """The first VAE that is trained on a prepared data set."""
+    for vae in VAES:
+        if dataset_key(settings(vae, wildcards.scale).data) == wildcards.dataset:
+            return vae
+    known = sorted({dataset_key(settings(vae, wildcards.scale).data) for vae in VAES})
+    stop(
+        f"no data set {wildcards.dataset!r} at scale {wildcards.scale!r}; there are: {', '.join(known)}"
+    )
+
+
+def settings_words(wildcards):
+    """The options of `lsgm` that name a run's settings."""
+    run = RUNS[run_of(wildcards)]
+    words = f"--config {run.file.relative_to(workflow.basedir)} --scale config/scales/{wildcards.scale}.yaml"
+    return words if run.cell is None else f"{words} --cell {run.cell}"
+
+
+def fingerprint(stage):
+    """A function of the wildcards: hash of the settings that the stage depends on, so that a change is noticed."""
+
+    def of_run(wildcards):
+        return settings(run_of(wildcards), wildcards.scale).fingerprint(stage)
+
+    return of_run
+
+
+def data_root_words(wildcards):
+    """The option that names the data root, if the config does."""
+    return f"--data-root {config['data_root']}" if config["data_root"] else ""
+
+
+def data_of(wildcards):
+    """The prepared data set of a run."""
+    key = dataset_key(settings(run_of(wildcards), wildcards.scale).data)
+    return f"results/{wildcards.scale}/data/{key}.safetensors"
+
+
+def backbone_of(wildcards):
+    """The pretrained VAE of a run; all cells of the ablation share one."""
+    return (
+        f"results/{wildcards.scale}/{RUNS[wildcards.prior].backbone}/model.safetensors"
+    )
+
+
+def metrics_of_table(wildcards):
+    """The metrics files that a table is made from."""
+    return [
+        f"results/{wildcards.scale}/{run}/metrics.json"
+        for run in TABLE_RUNS[int(wildcards.number)]
+    ]
+
+
+def metrics_words(wildcards):
+    """The words RUN=FILE of those metrics files."""
+    runs = TABLE_RUNS[int(wildcards.number)]
+    return [f"{run}=results/{wildcards.scale}/{run}/metrics.json" for run in runs]
+
+
+def figure_files(kind):
+    """A function of the wildcards: files of Figure 5, `data`, `samples` or `backbone` of each run."""
+
+    def of_scale(wildcards):
+        return [path for _, path in figure_pairs(kind, wildcards.scale)]
+
+    return of_scale
+
+
+def figure_words(kind):
+    """A function of the wildcards: the words RUN=FILE of those files."""
+
+    def of_scale(wildcards):
+        return [f"{run}={path}" for run, path in figure_pairs(kind, wildcards.scale)]
+
+    return of_scale
+
+
+def figure_pairs(kind, scale):
+    """Run and file of each panel of Figure 5."""
+    for run in FIGURE5_RUNS:
+        key = dataset_key(settings(run, scale).data)
+        yield run, {
+            "data": f"results/{scale}/data/{key}.safetensors",
+            "samples": f"results/{scale}/{run}/samples.safetensors",
+            "backbone": f"results/{scale}/{RUNS[run].backbone}/samples.safetensors",
+        }[kind]
+
+
+@lru_cache(maxsize=None)
+def stage_resources(scale):
+    """Resources of all stages at one scale."""
+    try:
+        return read_resources(CONFIG / "scales" / f"{scale}.yaml")
+    except ConfigError as error:
+        stop(error)
+
+
+def needs(stage, key):
+    """A function of the wildcards: threads, mem_mb, runtime or gpu of a stage, from the scale file."""
+
+    def of_job(wildcards):
+        return getattr(getattr(stage_resources(wildcards.scale), stage), key)
+
+    return of_job

@@ -1,0 +1,27 @@
+# Stage 1: VAE backbones. Checkpoints lie in results/<scale>/<vae>/work, outside the declared outputs.
+rule pretrain:
+    input:
+        data=data_of,
+    output:
+        model="results/{scale}/{vae}/model.safetensors",
+        settings="results/{scale}/{vae}/model.config.yaml",
+        record="results/{scale}/{vae}/training.json",
+        curves="results/{scale}/{vae}/curves.jsonl",
+    log:
+        "results/{scale}/logs/pretrain/{vae}.log",
+    benchmark:
+        "results/{scale}/benchmarks/pretrain/{vae}.tsv"
+    threads: needs("pretrain", "threads")
+    resources:
+        mem_mb=needs("pretrain", "mem_mb"),
+        runtime=needs("pretrain", "runtime"),
+        gpu=needs("pretrain", "gpu"),
+    params:
+        settings=settings_words,
+        device=config["device"],
+        fingerprint=fingerprint("pretrain"),
+    message:
+        "Pretrain VAE {wildcards.vae}"
+    shell:
+        "lsgm pretrain {params.settings} --data {input.data} --device {params.device} --threads {threads}"
+        " --out {output.model} > {log} 2>&1"

@@ -1,0 +1,28 @@
+# Stage 2: the score-based prior, jointly with the VAE. Checkpoints lie outside the declared outputs.
+rule train:
+    input:
+        data=data_of,
+        backbone=backbone_of,
+    output:
+        model="results/{scale}/{prior}/model.safetensors",
+        settings="results/{scale}/{prior}/model.config.yaml",
+        record="results/{scale}/{prior}/training.json",
+        curves="results/{scale}/{prior}/curves.jsonl",
+    log:
+        "results/{scale}/logs/train/{prior}.log",
+    benchmark:
+        "results/{scale}/benchmarks/train/{prior}.tsv"
+    threads: needs("train", "threads")
+    resources:
+        mem_mb=needs("train", "mem_mb"),
+        runtime=needs("train", "runtime"),
+        gpu=needs("train", "gpu"),
+    params:
+        settings=settings_words,
+        device=config["device"],
+        fingerprint=fingerprint("train"),
+    message:
+        "Train {wildcards.prior}"
+    shell:
+        "lsgm train {params.settings} --data {input.data} --backbone {input.backbone} --device {params.device}"
+        " --threads {threads} --out {output.model} > {log} 2>&1"
