@@ -18,7 +18,7 @@ from lsgm.config import (
     TrainConfig,
 )
 from lsgm.data import Dataset
-from lsgm.models import Lsgm, build_vae
+from lsgm.models import NVAE, Lsgm, build_vae
 from lsgm.training.log import Record
 
 BATCH, IMAGES = 8, 32
@@ -36,19 +36,20 @@ OBJECTIVES = {
 
 
 def pretrain_settings(**changes: object) -> PretrainConfig:
-    settings = {"epochs": 3, "batch_size": BATCH, "warmup_epochs": 1, "log_every": 5, "checkpoint_every": 100}
+    settings = {"epochs": 2, "batch_size": BATCH, "warmup_epochs": 1, "log_every": 3, "checkpoint_every": 100}
     return PretrainConfig(**(settings | changes))
 
 
 def train_settings(**changes: object) -> TrainConfig:
-    settings = {"epochs": 3, "batch_size": BATCH, "warmup_epochs": 1, "log_every": 5, "checkpoint_every": 100}
+    settings = {"epochs": 2, "batch_size": BATCH, "warmup_epochs": 1, "log_every": 3, "checkpoint_every": 100}
     annealing = {"kl": KlSchedule(start=0.7), "sr_sgm_convs": True, "ema_decay": 0.9}
     return TrainConfig(**(settings | annealing | changes))
 
 
 def run_config(**sections: object) -> ExperimentConfig:
-    sections = {"prior": PRIOR, "pretrain": pretrain_settings(), "train": train_settings()} | sections
-    return small_config(**sections)
+    vae = small_config().vae.model_copy(update={"num_pre_post_cells": 1})
+    defaults = {"vae": vae, "prior": PRIOR, "pretrain": pretrain_settings(), "train": train_settings()}
+    return small_config(**(defaults | sections))
 
 
 def blocks(count: int = IMAGES) -> Dataset:
@@ -89,6 +90,16 @@ class Recorder:
 
     def close(self) -> None:
         pass
+
+
+def set_posterior(vae: NVAE, group: int, channels: list[int], mean: float, log_sigma: float) -> None:
+    """Make the posterior of some channels the same for all images."""
+    layer = list(vae.decoder.steps())[group][1].sampler.conv
+    size = vae.config.num_latent_per_group
+    with torch.no_grad():
+        for channel in channels:
+            for row, value in ((channel, mean), (size + channel, log_sigma)):
+                layer.log_norm[row], layer.bias[row] = -30.0, value
 
 
 def folder(path: Path, name: str) -> Path:

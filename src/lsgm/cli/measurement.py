@@ -163,7 +163,8 @@ def _nll(loaded: LoadedModel, dataset: Dataset, config: ExperimentConfig, device
 def _frechet(
     images: Tensor, dataset: Dataset, config: ExperimentConfig, root: Path | None, device: str
 ) -> FrechetMetrics:
-    result = frechet_distance(images, dataset.train, config.evaluate.frechet, root, device)
+    settings = config.evaluate.frechet
+    result = frechet_distance(images, dataset.train, settings, root, device, protocol=settings.protocol)
     return FrechetMetrics(**{field: getattr(result, field) for field in FrechetMetrics.model_fields})
 
 

@@ -19,7 +19,9 @@ from torch import Tensor
 
 from lsgm.config import ConfigError
 
-FORMAT = "lsgm-samples-1"
+# One metadata entry: safetensors writes several in random order, and the same samples must give the same bytes.
+ENTRY = "lsgm_samples"
+FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ def write_samples(path: Path, images: Tensor, record: SamplesRecord) -> None:
     """Write images (N, C, H, W) in [0, 1], rounded to 8 bits, whole or not at all."""
     rounded = images.mul(255).round().clamp(0, 255).to(torch.uint8).contiguous().cpu()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file({"images": rounded}, temporary, {"format": FORMAT, "record": json.dumps(asdict(record))})
+    temporary.touch()
+    mode = temporary.stat().st_mode
+    save_file({"images": rounded}, temporary, {ENTRY: json.dumps({"format": FORMAT, **asdict(record)})})
+    temporary.chmod(mode)  # safetensors makes files that only their owner can read
     os.replace(temporary, path)
 
 
@@ -52,9 +57,9 @@ def read_samples(path: Path) -> tuple[Tensor, SamplesRecord]:
         raise ConfigError(f"{path}: no such file; make it with `lsgm sample`")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+            record = json.loads((file.metadata() or {}).get(ENTRY, "{}"))
+            if record.pop("format", None) != FORMAT:
                 raise ConfigError(f"{path}: not a file of samples; make it with `lsgm sample`")
-            return file.get_tensor("images"), SamplesRecord(**json.loads(metadata["record"]))
+            return file.get_tensor("images"), SamplesRecord(**record)
     except (SafetensorError, OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise ConfigError(f"{path}: damaged file of samples ({error}); delete it and sample again") from None

@@ -42,6 +42,9 @@ class FrechetConfig(Section):
     features: Literal["inception", "resnet56_cifar10", "random_conv", "none"] = "inception"
     weights: str | None = Field(None, description="file of the feature network; relative paths start at the data root")
     sha256: str | None = Field(None, description="expected checksum of that file")
+    protocol: Literal["paper", "clean-fid"] = Field(
+        "paper", description="how images reach the Inception network: bilinear as in the paper, or clean-fid's bicubic"
+    )
     num_reference: int | None = Field(50_000, ge=1, description="training images at most; null: all")
     batch_size: int = Field(100, ge=1)
 

@@ -93,7 +93,7 @@ def evaluate_nelbo(
         SolverError: the prior's ODE could not be solved.
         NumericalError: a term is not finite.
 
-    Source: LSGM Eq. (8) and section 5; method 9.
+    Source: LSGM Eq. (8); method 9.
     """
     device = torch.device(device)
     settings = config.evaluate.nelbo

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SDE_NAMES = {"geometric": "Geometric VPSDE", "vpsde": "VPSDE"}
 Q_NAMES = {"rew": "rew.", "ll": "r_ll"}
-AXES = ("SGM weighting", "t of the SGM objective", "t of the q objective")
+AXES = ("SGM weighting", "t-sampling, SGM", "t-sampling, q")
 
 
 class Footnotes:

@@ -1,10 +1,10 @@
-"""A picture like the paper's Figure 5: for each run, real images beside samples of the model."""
+"""A picture like the paper's Figure 5: for each run, real images beside samples of the VAE alone and of the LSGM."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,26 +14,24 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-GRID = (4, 8)  # rows and columns of images in each of the two panels
+GRID = (5, 6)  # rows and columns of images in each panel
 TARGET_SIDE = 64  # pixels: smaller images are enlarged by a whole factor near this, so that no viewer blurs them
 GAP = 4
-PANEL_WIDTH = 4.6  # inches
+PANEL_WIDTH = 3.3  # inches
 DPI = 150
 
 
 @dataclass(frozen=True)
 class SampleBlock:
-    """Real images and samples of one run.
+    """The panels of one run, side by side.
 
     Attributes:
         title: what they are: run, data set, and that it is a stand-in if so.
-        real: images (N, C, H, W), uint8 or float in [0, 1], C = 1 or 3.
-        samples: images (M, C, H, W), likewise.
+        panels: images (N, C, H, W) by the panel's title, uint8 or float in [0, 1], C = 1 or 3.
     """
 
     title: str
-    real: np.ndarray
-    samples: np.ndarray
+    panels: Mapping[str, np.ndarray]
 
 
 def sample_grid(images: np.ndarray, rows: int = GRID[0], columns: int = GRID[1]) -> np.ndarray:
@@ -67,31 +65,33 @@ def sample_grid(images: np.ndarray, rows: int = GRID[0], columns: int = GRID[1])
 
 
 def draw_figure5(entries: Sequence[SampleBlock]) -> Figure:
-    """Draw one row per run: real images on the left, samples on the right.
+    """Draw one row per run, its panels side by side.
 
     Raises:
         ValueError: no entry, or images that are not images.
     """
+    if not entries:
+        raise ValueError("figure 5 needs at least one run")
     import seaborn
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    if not entries:
-        raise ValueError("figure 5 needs at least one run")
-    panels = [(sample_grid(entry.real), sample_grid(entry.samples)) for entry in entries]
-    heights = [max(picture.shape[0] / picture.shape[1] for picture in pair) for pair in panels]
+    pictures = [{label: sample_grid(images) for label, images in entry.panels.items()} for entry in entries]
+    heights = [max(picture.shape[0] / picture.shape[1] for picture in row.values()) for row in pictures]
+    columns = max(map(len, pictures))
     with seaborn.axes_style("white"), seaborn.plotting_context("paper", font_scale=1.1):
         height = sum(PANEL_WIDTH * share + 0.65 for share in heights)
-        figure = Figure(figsize=(2 * PANEL_WIDTH + 0.3, height), layout="constrained")
+        figure = Figure(figsize=(columns * PANEL_WIDTH + 0.3, height), layout="constrained")
         FigureCanvasAgg(figure)
         rows = np.atleast_1d(figure.subfigures(len(entries), 1, height_ratios=[share + 0.14 for share in heights]))
-        for row, entry, pair in zip(rows, entries, panels, strict=True):
+        for row, entry, panels in zip(rows, entries, pictures, strict=True):
             row.suptitle(entry.title, weight="bold")
-            axes = row.subplots(1, 2)
-            for axis, picture, label in zip(axes, pair, ("real images", "samples"), strict=True):
+            axes = np.atleast_1d(row.subplots(1, columns))
+            for axis in axes:
+                axis.set_axis_off()
+            for axis, (label, picture) in zip(axes, panels.items(), strict=False):
                 axis.imshow(picture, interpolation="nearest")
                 axis.set_title(label)
-                axis.set_axis_off()
     return figure
 
 

@@ -124,7 +124,8 @@ def _stack(lines: list[str], layout: str) -> str:
     escaped = [latex_escape(line) for line in lines]
     if len(escaped) < 2:
         return "".join(escaped)
-    return rf"\begin{{tabular}}{layout}" + r" \\ ".join(escaped) + r"\end{tabular}"
+    # The empty group keeps a line that begins with [ from being read as the argument of the line break.
+    return rf"\begin{{tabular}}{layout}" + r" \\{} ".join(escaped) + r"\end{tabular}"
 
 
 def _character(character: str) -> str:

@@ -47,8 +47,8 @@ class OurNumber:
 def our_number(metrics: Metrics, column: Column, paper: PaperTable, source: str) -> OurNumber:
     """Take the number for one column from a run.
 
-    The NLL of an LSGM is only bounded, by its NELBO. That of a VAE is the importance-weighted estimate where there is
-    one, and otherwise its bound.
+    Of a run that diverged, what could be measured is shown, and NaN for the rest. The NLL of an LSGM is only bounded,
+    by its NELBO. That of a VAE is the importance-weighted estimate where there is one, and otherwise its bound.
 
     Args:
         metrics: the run.
@@ -59,16 +59,14 @@ def our_number(metrics: Metrics, column: Column, paper: PaperTable, source: str)
     Raises:
         ConfigError: the number is in another unit than the table.
     """
-    if metrics.status != "ok":
-        return OurNumber(None, status=metrics.status)
     if column == "fid":
-        return OurNumber(None) if metrics.frechet is None else OurNumber(metrics.frechet.value)
+        return OurNumber(metrics.frechet.value if metrics.frechet else None, status=metrics.status)
     estimate = metrics.nll if column == "nll" and metrics.nll is not None else metrics.nelbo
     if estimate is None:
-        return OurNumber(None)
+        return OurNumber(None, status=metrics.status)
     if estimate.unit != paper.unit:
         raise ConfigError(f"{source}: {column} is in {estimate.unit}, table {paper.table} is in {paper.unit}")
-    return OurNumber(estimate.value, estimate.stderr, is_bound=column == "nll" and estimate is metrics.nelbo)
+    return OurNumber(estimate.value, estimate.stderr, column == "nll" and estimate is metrics.nelbo, metrics.status)
 
 
 def paper_text(number: PaperNumber | None) -> str:

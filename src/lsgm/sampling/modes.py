@@ -25,7 +25,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 def batch_statistics(model: nn.Module) -> Iterator[None]:
     """Let every batch norm use the statistics of the batch at hand; running statistics are neither used nor moved.
 
-    Source: method 10; the CelebA-HQ rows of LSGM Table 3 are decoded this way.
+    Source: method 10; experiments 3 (CelebA-HQ samples are decoded this way).
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     flags = [(norm, norm.training, norm.track_running_stats) for norm in norms]

@@ -58,7 +58,7 @@ def integrate(rhs: RightHandSide, state: State, start: float, end: float, tol: f
     Raises:
         SolverError: the step underflows, there are too many evaluations, or a value is not finite.
 
-    Source: method 9 and 10; LSGM App. G (Dormand-Prince 4(5)).
+    Source: Dormand and Prince (1980); method 9 and 10 (RK45).
     """
     from torchdiffeq import odeint
 

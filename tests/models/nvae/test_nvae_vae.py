@@ -204,6 +204,10 @@ def test_a_trained_model_can_be_copied_and_regularised(model: NVAE) -> None:
     copied = copy.deepcopy(model)
     assert all(module.last_weight is None for module in copied.modules() if isinstance(module, WNConv2d))
     assert all(map(torch.equal, copied.state_dict().values(), model.state_dict().values()))
+    with torch.no_grad():
+        model(x, noises)
+    assert all(module.last_weight is None for module in model.modules() if isinstance(module, WNConv2d))
+    model.train()(x, noises)
     model.eval()(x, noises)
     assert all(module.last_weight is None for module in model.modules() if isinstance(module, WNConv2d))
 

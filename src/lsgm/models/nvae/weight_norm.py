@@ -29,7 +29,8 @@ class WNConv2d(nn.Conv2d):
     Attributes:
         log_norm: s, (out_channels, 1, 1, 1), starts at ln(|W| + 1e-2).
         last_weight: effective weight of the last forward in training mode, part of that forward's autograd graph, so
-            that a regulariser need not compute it again; None before, and after a forward in evaluation mode.
+            that a regulariser need not compute it again; None before, and after a forward in evaluation mode or
+            without gradient.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class WNConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x, (B, in_channels, H, W)."""
         weight = self.normalised_weight()
-        self.last_weight = weight if self.training else None
+        self.last_weight = weight if self.training and weight.requires_grad else None
         return F.conv2d(x, weight, self.bias, self.stride, self.padding, groups=self.groups)
 
     def _masked_weight(self) -> Tensor:

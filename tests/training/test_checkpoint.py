@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lsgm.config import ConfigError
+from lsgm.training.checkpoint import CheckpointStore, first_difference
+
+SETTINGS = {"seed": 1, "train": {"lr": 1.0e-4, "betas": [0.9, 0.999]}}
+
+
+def state(value: float) -> dict[str, object]:
+    return {"weights": torch.full((3,), value), "nested": {"name": "a", "numbers": [1, 2.5, None]}}
+
+
+def store(path: Path, settings: dict = SETTINGS) -> tuple[CheckpointStore, list[str]]:
+    notes: list[str] = []
+    return CheckpointStore(path, settings, notes.append), notes
+
+
+def names(path: Path) -> list[str]:
+    return sorted(file.name for file in path.iterdir())
+
+
+def test_state_returns_and_the_last_two_are_kept(tmp_path):
+    checkpoints, notes = store(tmp_path)
+    assert checkpoints.load() is None
+    for step in (8, 9, 10):
+        checkpoints.save(step, state(float(step)))
+    kept = [f"checkpoint-{step:08d}.pt{end}" for step in (9, 10) for end in ("", ".sha256")]
+    assert names(tmp_path) == kept
+    step, loaded = checkpoints.load()
+    assert step == 10
+    assert loaded["weights"].tolist() == [10.0] * 3
+    assert loaded["nested"] == state(0)["nested"]
+    assert notes == []
+
+
+@pytest.mark.parametrize("damage", ["a bit", "half", "empty", "no checksum", "no file"])
+def test_damaged_checkpoint_falls_back(tmp_path, damage):
+    checkpoints, notes = store(tmp_path)
+    checkpoints.save(1, state(1.0))
+    newest = checkpoints.save(2, state(2.0))
+    content = bytearray(newest.read_bytes())
+    if damage == "a bit":
+        content[len(content) // 2] ^= 1
+        newest.write_bytes(content)
+    elif damage == "half":
+        newest.write_bytes(content[: len(content) // 2])
+    elif damage == "empty":
+        newest.write_bytes(b"")
+    elif damage == "no checksum":
+        newest.with_name(newest.name + ".sha256").unlink()
+    else:
+        newest.unlink()
+    step, loaded = checkpoints.load()
+    assert (step, loaded["weights"][0].item()) == (1, 1.0)
+    assert damage == "no file" or (len(notes) == 1 and newest.name in notes[0])
+
+
+def test_nothing_usable_is_said(tmp_path):
+    checkpoints, notes = store(tmp_path)
+    checkpoints.save(1, state(1.0)).write_bytes(b"x")
+    assert checkpoints.load() is None
+    assert "from its beginning" in notes[-1]
+
+
+def test_pickles_are_not_executed(tmp_path):
+    checkpoints, notes = store(tmp_path)
+    checkpoints.save(1, {"path": tmp_path})
+    assert checkpoints.load() is None
+    assert "left out" in notes[0]
+
+
+def test_other_settings_are_refused(tmp_path):
+    store(tmp_path)[0].save(1, state(1.0))
+    other = {"seed": 1, "train": {"lr": 2.0e-4, "betas": [0.9, 0.999]}}
+    with pytest.raises(ConfigError, match=r"checkpoint-00000001\.pt.*train\.lr was 0\.0001 and is 0\.0002 now"):
+        store(tmp_path, other)[0].load()
+
+
+def test_first_difference():
+    assert first_difference({"a": 1, "b": {"c": 2}}, {"a": 1, "b": {"c": 2, "d": 3}}) == ("b.d", None, 3)
+
+
+def test_a_failed_write_leaves_the_old_checkpoints(tmp_path, monkeypatch):
+    checkpoints, _ = store(tmp_path)
+    checkpoints.save(1, state(1.0))
+
+    def fail(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("lsgm.training.checkpoint.os.replace", fail)
+    with pytest.raises(OSError, match="no space"):
+        checkpoints.save(2, state(2.0))
+    assert checkpoints.load()[0] == 1
