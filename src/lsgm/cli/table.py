@@ -26,7 +26,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         nargs="*",
         default=[],
         metavar="RUN=FILE",
-        help="metrics files by run, e.g. mnist=results/demo/mnist/metrics.json ablation/CELL=...",
+        help="metrics files by run, e.g. mnist=results/demo/mnist/metrics.json; cells of Table 6 by their name",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="STEM", help="files to write, without their ending")
     parser.set_defaults(run=run)

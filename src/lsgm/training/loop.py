@@ -26,7 +26,7 @@ from .reporter import Reporter
 from .stage import Stage, Stateful
 from .stop import Interrupted, StopRequest
 
-GUARDED = ("loss", "grad_norm")
+GUARDED = ("loss", "grad_norm", "running_statistics")
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,9 @@ class Loop:
         for name, branch in stage.branches.items():
             norm = branch.take_gradients(getattr(gradients, name), stage.precision.scale)
             scalars[f"grad_norm_{name}"] = norm
+        statistics = stage.statistics.total()
+        if statistics is not None:
+            scalars["running_statistics"] = statistics
         kl_groups = gradients.terms.nelbo.kl.mean(dim=0)
         # The one place in a step that waits for the device.
         values = torch.cat([torch.stack(list(scalars.values())), kl_groups]).tolist()

@@ -1,4 +1,4 @@
-"""Restores the running statistics of batch norms after a skipped step, whose forward pass has already moved them.
+"""Watches the running statistics of batch norms, and restores them after a skipped step, which has already moved them.
 
 Without it one batch with a non-finite activation would leave them, and so the saved model, non-finite for good.
 """
@@ -6,7 +6,7 @@ Without it one batch with a non-finite activation would leave them, and so the s
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class RunningStatistics:
@@ -24,6 +24,11 @@ class RunningStatistics:
             for buffer in (module.running_mean, module.running_var)
         ]
         self._copies = [buffer.clone() for buffer in self._buffers]
+
+    @torch.no_grad()
+    def total(self) -> Tensor | None:
+        """A 0-d tensor that is finite if and only if all values are, up to overflow; None if there are no values."""
+        return torch.stack(torch._foreach_norm(self._buffers)).sum() if self._buffers else None
 
     @torch.no_grad()
     def keep(self) -> None:
