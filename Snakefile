@@ -7,6 +7,10 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
+# Used with --software-deployment-method apptainer only; container.def says how it is made.
+container: "lsgm.sif"
+
+
 validate(config, "workflow/schemas/config.schema.json")
 
 

@@ -112,7 +112,10 @@ def metrics_of_table(wildcards):
 def metrics_words(wildcards):
     """The words RUN=FILE of those metrics files; the rows of Table 6 are named by their cell."""
     runs = TABLE_RUNS[int(wildcards.number)]
-    return [f"{RUNS[run].cell or run}=results/{wildcards.scale}/{run}/metrics.json" for run in runs]
+    return [
+        f"{RUNS[run].cell or run}=results/{wildcards.scale}/{run}/metrics.json"
+        for run in runs
+    ]
 
 
 def figure_files(kind):
