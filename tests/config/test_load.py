@@ -50,6 +50,19 @@ def test_every_scale_states_its_resources(scale):
     assert read_resources(scale).train.threads >= 1
 
 
+@pytest.mark.parametrize("scale", ["test", "demo"])
+@pytest.mark.parametrize("run", RUNS)
+def test_small_scales_are_small_for_every_run(run, scale):
+    """A run that a small scale forgets would keep the paper's length: days instead of a minute."""
+    config = load_experiment(RUNS[run].file, CONFIG / "scales" / f"{scale}.yaml", RUNS[run].cell)
+    assert config.scaled_down
+    assert config.data.name in ("digits", "patches")
+    images = {"digits": 1297, "patches": 10_000}[config.data.name] if config.data.num_train is None else 160
+    stages = [config.pretrain] if config.is_vae else [config.pretrain, config.train]
+    assert all(stage.epochs * images // stage.batch_size <= 1300 for stage in stages)
+    assert config.sample.num_samples <= 1000
+
+
 def test_later_layers_win(tmp_path):
     experiments = tmp_path / "experiments"
     experiments.mkdir()
