@@ -43,7 +43,7 @@ def test_schema_in_the_workflow_is_that_of_the_package(capsys):
 def test_dry_run_prints_settings_that_can_be_read_back_and_parameter_counts(capsys, tmp_path):
     out = tmp_path / "m.safetensors"
     words = ["--config", str(chain.EXPERIMENTS / "mnist.yaml"), "--set", "train.epochs=3", "--dry-run"]
-    assert main(["train", *words, "--data", "x", "--backbone", "y", "--out", str(out)]) == 0
+    assert main(["train", *words, "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     config = ExperimentConfig.model_validate(yaml.safe_load(printed))
     assert config.train.epochs == 3
@@ -74,6 +74,7 @@ def mistakes(folder: Path) -> dict[str, tuple[list[str], str]]:
             ["table", "5", "--config-dir", str(chain.ROOT / "config"), "--metrics", "mnist=absent.json", *out],
             "absent.json",
         ),
+        "missing file": (["pretrain", *small, *out], "--data FILE is missing"),
         "metrics without a run": (["table", "5", "--metrics", "absent.json", *out], "expected RUN=FILE"),
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from lsgm.cli import options
 
@@ -17,12 +16,12 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         "importance-weighted bound for a VAE backbone, and the Fréchet distance of the samples to training images.",
     )
     options.add_settings(parser)
-    options.add_data(parser)
+    options.add_file(parser, "--data", "file written by `lsgm prepare`")
     options.add_data_root(parser)
     options.add_compute(parser)
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model to measure")
-    parser.add_argument("--samples", type=Path, required=True, metavar="FILE", help="file written by `lsgm sample`")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="metrics file to write (.json)")
+    options.add_file(parser, "--model", "model to measure")
+    options.add_file(parser, "--samples", "file written by `lsgm sample`")
+    options.add_file(parser, "--out", "metrics file to write (.json)")
     parser.set_defaults(run=run)
 
 

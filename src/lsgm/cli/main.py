@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 import lsgm
-from lsgm.cli import dry_run, evaluate, figure, prepare, pretrain, sample, schema, table, train
+from lsgm.cli import dry_run, evaluate, figure, options, prepare, pretrain, sample, schema, table, train
 from lsgm.config import ConfigError
 
 DONE, BAD_INPUT, RESUMABLE = 0, 2, 75
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if getattr(args, "dry_run", False):
             dry_run.run(args)
         else:
+            options.require_files(args)
             args.run(args)
     except ConfigError as error:
         print(f"lsgm {args.verb}: error: {error}", file=sys.stderr)

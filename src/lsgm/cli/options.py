@@ -31,9 +31,17 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_data(parser: argparse.ArgumentParser) -> None:
-    """Add the prepared data file."""
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="file written by `lsgm prepare`")
+def add_file(parser: argparse.ArgumentParser, option: str, meaning: str) -> None:
+    """Add a file that the verb cannot do without; `--dry-run` can, so it is asked for later (`require_files`)."""
+    parser.add_argument(option, type=Path, metavar="FILE", help=meaning)
+    parser.set_defaults(files=[*(parser.get_default("files") or []), option])
+
+
+def require_files(args: argparse.Namespace) -> None:
+    """Refuse a command line that lacks one of the verb's files."""
+    for option in getattr(args, "files", []):
+        if getattr(args, option.removeprefix("--")) is None:
+            raise ConfigError(f"{option} FILE is missing; `lsgm {args.verb} --help` says what it is")
 
 
 def add_compute(parser: argparse.ArgumentParser) -> None:

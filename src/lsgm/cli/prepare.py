@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from lsgm.cli import options
 
@@ -19,7 +18,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_settings(parser)
     options.add_data_root(parser)
     parser.add_argument("--download", action="store_true", help="fetch what is missing in the data root, if it can be")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="array file to write (.safetensors)")
+    options.add_file(parser, "--out", "array file to write (.safetensors)")
     parser.set_defaults(run=run)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from lsgm.cli import options
 
@@ -18,10 +17,8 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     )
     options.add_settings(parser)
     options.add_compute(parser)
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="model to draw from")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE", help="file of images to write (.safetensors)"
-    )
+    options.add_file(parser, "--model", "model to draw from")
+    options.add_file(parser, "--out", "file of images to write (.safetensors)")
     parser.set_defaults(run=run)
 
 

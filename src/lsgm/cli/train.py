@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from lsgm.cli import options
 from lsgm.config import ConfigError
@@ -18,10 +17,10 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         "not. Interrupted, it writes a checkpoint; the same command goes on from there.",
     )
     options.add_settings(parser)
-    options.add_data(parser)
+    options.add_file(parser, "--data", "file written by `lsgm prepare`")
     options.add_compute(parser)
-    parser.add_argument("--backbone", type=Path, required=True, metavar="FILE", help="model written by `lsgm pretrain`")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="model to write (.safetensors)")
+    options.add_file(parser, "--backbone", "model written by `lsgm pretrain`")
+    options.add_file(parser, "--out", "model to write (.safetensors)")
     parser.set_defaults(run=run)
 
 
