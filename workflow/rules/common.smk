@@ -20,6 +20,7 @@ def stop(error):
 try:
     RUNS = read_runs(CONFIG)
     TABLE_RUNS = {number: runs_of_table(number, CONFIG) for number in TABLES}
+    TABLED_RUNS = [run for runs in TABLE_RUNS.values() for run in runs]
 except ConfigError as error:
     stop(error)
 
