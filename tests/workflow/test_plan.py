@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,11 @@ ROOT = Path(__file__).parents[2]
 def plan(*words: str) -> subprocess.CompletedProcess[str]:
     """Dry run of the workflow in the checkout, with results in a scale that has none."""
     return subprocess.run(
-        ["snakemake", "--dry-run", "--nolock", *words], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
