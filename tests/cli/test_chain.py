@@ -62,6 +62,16 @@ def test_samples_of_another_model_are_refused(folder, tmp_path, capsys):
     assert not (tmp_path / "m.json").exists()
 
 
+def test_the_frechet_reference_can_be_all_images(folder, tmp_path):
+    words = chain.settings("mnist", "evaluate.frechet.reference=train and test")
+    files = {key: folder / "lsgm" / f"{key}.safetensors" for key in ("model", "samples")}
+    words += [part for key, path in files.items() for part in (f"--{key}", str(path))]
+    words += ["--data", str(folder / "data.safetensors"), "--out", str(tmp_path / "m.json")]
+    assert main(["evaluate", *words]) == 0
+    assert read_metrics(tmp_path / "m.json").frechet.num_reference == 160 + 40
+    assert read_metrics(folder / "lsgm" / "metrics.json").frechet.num_reference == 160
+
+
 def test_the_model_file_is_what_was_trained(folder):
     loaded = load_model(folder / "lsgm" / "model.safetensors")
     record = json.loads((folder / "lsgm" / "training.json").read_text())

@@ -10,6 +10,7 @@ import json
 import time
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from lsgm.cli.provenance import commit, device_name, timestamp, versions
@@ -49,7 +50,7 @@ def measure(
     Args:
         model_file: the model, whose training record lies beside it.
         loaded: its content.
-        dataset: prepared data; the test images are measured, the training images are the Fréchet reference.
+        dataset: prepared data; the test images are measured, the Fréchet reference is as set.
         images: generated, uint8 (N, C, H, W); none if sampling was not possible, for the reason in `record`.
         record: how they were drawn.
         config: resolved settings.
@@ -164,7 +165,8 @@ def _frechet(
     images: Tensor, dataset: Dataset, config: ExperimentConfig, root: Path | None, device: str
 ) -> FrechetMetrics:
     settings = config.evaluate.frechet
-    result = frechet_distance(images, dataset.train, settings, root, device, protocol=settings.protocol)
+    real = dataset.train if settings.reference == "train" else torch.cat([dataset.train, dataset.test])
+    result = frechet_distance(images, real, settings, root, device, protocol=settings.protocol)
     return FrechetMetrics(**{field: getattr(result, field) for field in FrechetMetrics.model_fields})
 
 

@@ -45,7 +45,8 @@ class FrechetConfig(Section):
     protocol: Literal["paper", "clean-fid"] = Field(
         "paper", description="how images reach the Inception network: bilinear as in the paper, or clean-fid's bicubic"
     )
-    num_reference: int | None = Field(50_000, ge=1, description="training images at most; null: all")
+    reference: Literal["train", "train and test"] = Field("train", description="real images to compare with")
+    num_reference: int | None = Field(50_000, ge=1, description="reference images at most; null: all")
     batch_size: int = Field(100, ge=1)
 
     @model_validator(mode="after")
