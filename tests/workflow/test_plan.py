@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -15,10 +16,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def plan(*words: str) -> subprocess.CompletedProcess[str]:
-    """Dry run of the workflow in the checkout, with results in a scale that has none."""
+    """Dry run of the workflow in the checkout, without a data root."""
+    environment = {key: value for key, value in os.environ.items() if key != "LSGM_DATA"}
     return subprocess.run(
         [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", *words],
         cwd=ROOT,
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
@@ -57,3 +60,12 @@ def test_bad_workflow_settings_are_refused():
     done = plan("--config", "scale=huge")
     assert done.returncode != 0
     assert "huge" in done.stdout + done.stderr
+
+
+def test_absent_inception_weights_are_noticed_before_anything_is_trained(tmp_path):
+    target = "results/paper/cifar10_balanced/metrics.json"
+    done = plan(target, "--config", f"data_root={tmp_path}")
+    assert done.returncode != 0
+    assert str(tmp_path / "inception-2015-12-05.pt") in done.stdout + done.stderr
+    (tmp_path / "inception-2015-12-05.pt").touch()
+    assert jobs(target, "--config", f"data_root={tmp_path}", "--forceall")["evaluate"] == 1

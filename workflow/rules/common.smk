@@ -1,4 +1,5 @@
 # What the rules share: which runs there are, their resolved settings, and the words that name them on a command line.
+import os
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -93,6 +94,18 @@ def data_of(wildcards):
     """The prepared data set of a run."""
     key = dataset_key(settings(run_of(wildcards), wildcards.scale).data)
     return f"results/{wildcards.scale}/data/{key}.safetensors"
+
+
+def weights_of(wildcards):
+    """The feature network's file, so that its absence is noticed before anything is trained.
+
+    Without a data root nobody knows where it would lie; `lsgm evaluate` then says what is missing.
+    """
+    file = settings(run_of(wildcards), wildcards.scale).evaluate.frechet.weights_file
+    root = config["data_root"] or os.environ.get("LSGM_DATA")
+    if file is None or not (root or Path(file).is_absolute()):
+        return []
+    return str(Path(root or "").expanduser() / file)
 
 
 def backbone_of(wildcards):

@@ -4,6 +4,7 @@ rule evaluate:
         data=data_of,
         model="results/{scale}/{run}/model.safetensors",
         samples="results/{scale}/{run}/samples.safetensors",
+        weights=weights_of,
     output:
         metrics="results/{scale}/{run}/metrics.json",
     log:

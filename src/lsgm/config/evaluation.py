@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from .base import Section
 
+# Below the data root, unless `evaluate.frechet.weights` says otherwise. clean-fid accepts no other name for the first.
+WEIGHT_FILES = {"inception": "inception-2015-12-05.pt", "resnet56_cifar10": "cifar_resnet/resnet56_cifar10.npz"}
+
 
 class SampleConfig(Section):
     """How images are drawn from a trained model."""
@@ -54,6 +57,11 @@ class FrechetConfig(Section):
         if self.features in ("random_conv", "none") and self.weights is not None:
             raise ValueError(f"evaluate.frechet.weights has no meaning for features {self.features!r}; remove it")
         return self
+
+    @property
+    def weights_file(self) -> str | None:
+        """File of the feature network's weights, relative paths below the data root; None where there is none."""
+        return self.weights or WEIGHT_FILES.get(self.features)
 
 
 class EvaluateConfig(Section):

@@ -17,11 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lsgm.config import ConfigError
+from lsgm.config.evaluation import WEIGHT_FILES
 
 from .extractor import FeatureExtractor, three_channels, verify_weights
 from .torchvision_import import import_torchvision
 
-DEFAULT_FILE = "inception-2015-12-05.pt"  # clean-fid accepts no other name
+DEFAULT_FILE = WEIGHT_FILES["inception"]
 INPUT_SIZE = 299
 Protocol = Literal["clean-fid", "paper"]
 

@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lsgm.config import ConfigError
+from lsgm.config.evaluation import WEIGHT_FILES
 
 from .extractor import FeatureExtractor, verify_weights
 
-DEFAULT_FILE = "cifar_resnet/resnet56_cifar10.npz"
+DEFAULT_FILE = WEIGHT_FILES["resnet56_cifar10"]
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 STAGES = (1, 2, 3)
