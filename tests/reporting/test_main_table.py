@@ -167,6 +167,12 @@ def test_notes_name_sources_and_differences(build):
         assert text in notes, text
 
 
+@pytest.mark.parametrize("dirty, told", [(True, "yes"), (False, "no")])
+def test_csv_tells_numbers_made_with_uncommitted_changes(build, dirty, told):
+    table = build(2, make_metrics("cifar10_balanced", provenance__dirty=dirty))
+    assert parsed(table).loc["LSGM (balanced)", "our_uncommitted_changes"] == told
+
+
 def test_what_all_runs_share_is_said_once(build):
     table = build(2, make_metrics("cifar10_balanced"), make_metrics("cifar10_best_nll"))
     assert table.markdown.count("commit c0ffee0") == 1

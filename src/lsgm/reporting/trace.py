@@ -37,6 +37,7 @@ def trace(run: Run | None, paper: PaperTable) -> dict[str, object]:
         "our_frechet_note": frechet.note if frechet else None,
         "our_seed": origin.seed,
         "our_commit": origin.commit,
+        "our_uncommitted_changes": None if origin.dirty is None else "yes" if origin.dirty else "no",
         "our_config_hash": origin.config_hash,
         "our_metrics_file": run.source,
     }
