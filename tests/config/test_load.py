@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsgm.config import ConfigError, ExperimentConfig, load_experiment
+from lsgm.config import ConfigError, ExperimentConfig, PriorConfig, TrainConfig, load_experiment
 from lsgm.config.load import merge, parse_override
 from lsgm.config.plan import dataset_key, read_resources, read_runs
 
@@ -79,6 +79,72 @@ def test_later_layers_win(tmp_path):
     assert config.vae.num_channels == 8
     assert config.seed == 1, "of a backbone only data, vae and pretrain are taken over"
     assert (config.name, config.scale) == ("x", "small")
+
+
+def _chain(folder: Path, **files: str) -> Path:
+    experiments = folder / "experiments"
+    experiments.mkdir()
+    for name, text in files.items():
+        (experiments / f"{name}.yaml").write_text(text)
+    return experiments
+
+
+def test_a_backbone_may_have_a_backbone(tmp_path):
+    """Stage 3 of a run takes the VAE of stage 2, which took that of stage 1."""
+    experiments = _chain(
+        tmp_path,
+        one="data: {name: digits, flip: true}\nvae: {num_channels: 8, num_flows: 3}\npretrain: {epochs: 2}\n",
+        two="backbone: one\ndata: {flip: false}\nprior: {num_channels: 16}\ntrain: {epochs: 3}\n",
+        three="backbone: two\ntrain: {train_vae: false}\n",
+    )
+    scale = tmp_path / "small.yaml"
+    scale.write_text(
+        "experiments:\n  one: {vae: {num_channels: 4, num_flows: 1}}\n"
+        "  two: {vae: {num_flows: 2}, train: {epochs: 9}}\n"
+    )
+    config = load_experiment(experiments / "three.yaml")
+    assert (config.vae.num_channels, config.vae.num_flows, config.pretrain.epochs) == (8, 3, 2)
+    assert not config.data.flip, "the nearer backbone wins"
+    assert (config.prior, config.train.epochs) == (PriorConfig(), TrainConfig().epochs), "of its prior nothing is taken"
+    small = load_experiment(experiments / "three.yaml", scale)
+    assert (small.vae.num_channels, small.vae.num_flows) == (4, 2)
+    assert small.train.epochs == TrainConfig().epochs
+    assert read_runs(tmp_path)["three"].backbone == "two"
+
+
+@pytest.mark.parametrize("start", ["one", "two"])
+def test_backbones_in_a_circle_are_refused(tmp_path, start):
+    data = "data: {name: digits}\n"
+    experiments = _chain(
+        tmp_path, one=f"backbone: two\n{data}", two=f"backbone: three\n{data}", three="backbone: two\n"
+    )
+    with pytest.raises(ConfigError, match=r"backbone goes in a circle, .*two -> three -> two; "):
+        load_experiment(experiments / f"{start}.yaml")
+
+
+@pytest.mark.parametrize("backbone", ["two", "../one"])
+def test_an_absent_backbone_lists_the_experiments_that_there_are(tmp_path, backbone):
+    experiments = _chain(tmp_path, one=f"backbone: {backbone}\ndata: {{name: digits}}\n")
+    with pytest.raises(ConfigError, match=r"no such file; there are: "):
+        load_experiment(experiments / "one.yaml")
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_settings_beside_a_model_are_read_back_without_their_backbone(run, tmp_path):
+    config = load_experiment(RUNS[run].file, CONFIG / "scales" / "demo.yaml", RUNS[run].cell)
+    beside = tmp_path / "model.config.yaml"
+    beside.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    assert load_experiment(beside) == config
+    assert load_experiment(beside, overrides=["sample.tol=1e-2"]).sample.tol == 1e-2
+
+
+def test_a_file_that_lacks_a_section_still_needs_its_backbone(tmp_path):
+    tree = load_experiment(MNIST).model_dump(mode="json")
+    del tree["vae"]
+    beside = tmp_path / "model.config.yaml"
+    beside.write_text(yaml.safe_dump(tree))
+    with pytest.raises(ConfigError, match=r"mnist_vae\.yaml: no such file"):
+        load_experiment(beside)
 
 
 BAD = {

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
-import json
-
-import numpy as np
 import pytest
 import torch
-from models.official_score_names import from_official
 from torch import Tensor, nn
 
 from lsgm.config import ConfigError, PriorConfig, SdeConfig
@@ -46,64 +42,6 @@ def make_prior(sde: Sde | None = None, **changes: object) -> MixedScorePrior:
 def draw(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     z = torch.randn(3, *SHAPE, generator=torch.Generator().manual_seed(1), dtype=dtype)
     return z, torch.tensor([0.05, 0.5, 1.0], dtype=dtype)
-
-
-@pytest.mark.parametrize(("mixed_score", "key"), [(True, "mixed"), (False, "mixed_disabled")])
-@pytest.mark.parametrize(
-    ("dtype", "suffix", "tolerance"), [(torch.float64, "f64", 1e-14), (torch.float32, "f32", 1e-6)]
-)
-def test_mix_of_reference(reference, monkeypatch, mixed_score, key, dtype, suffix, tolerance):
-    arrays = {name: torch.from_numpy(array) for name, array in np.load(reference / "d_mixed_ce.npz").items()}
-    sde = build_sde(SdeConfig())
-    monkeypatch.setattr(type(sde), "normal_prediction", lambda self, z, t: arrays["mixing_component"].to(dtype))
-    prior = make_prior(sde, mixed_score=mixed_score).to(dtype)
-    if mixed_score:
-        prior.mixing_logit.data = arrays["mixing_logit"].to(dtype)
-    prior.network = Fixed(arrays["param"].to(dtype))
-    predicted = prior(*draw(dtype))
-    torch.testing.assert_close(predicted, arrays[f"{key}__{suffix}"], rtol=tolerance, atol=tolerance)
-
-
-def published_prior(reference, name: str, dtype: torch.dtype) -> MixedScorePrior:
-    arguments = json.loads((reference / f"{name}.json").read_text())["config"]["vada_args"]
-    tensors = torch.load(reference / f"{name}_sgm_state.pt", weights_only=True)
-    logit = tensors.pop("mixing_logit")
-    config = PriorConfig(
-        num_channels=arguments["num_channels_dae"],
-        channel_mult=(1,) * arguments["num_scales_dae"],
-        num_cells_per_scale=arguments["num_cell_per_scale_dae"],
-        fir=arguments["fir"],
-        embedding_dim=arguments["embedding_dim"],
-    )
-    side = {"f_mnist": 8, "f_cifar10": 16}[name]
-    prior = MixedScorePrior(config, (logit.shape[1], side, side), build_sde(SdeConfig())).to(dtype).eval()
-    prior.network.load_state_dict(from_official(prior.network, tensors))
-    prior.mixing_logit.data.copy_(logit)
-    return prior
-
-
-@pytest.mark.parametrize("name", ["f_mnist", "f_cifar10"])
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-9), (torch.float32, 1e-5)])
-def test_published_networks_mixed(reference, name, dtype, tolerance):
-    arrays = np.load(reference / f"{name}.npz")
-    z, time = (torch.tensor(arrays[f"sgm/{key}"], dtype=dtype) for key in ("z_t", "t"))
-    expected = torch.tensor(arrays["sgm/mixed__f64"], dtype=dtype)
-    with torch.no_grad():
-        predicted = published_prior(reference, name, dtype)(z, time)
-    torch.testing.assert_close(predicted, expected, rtol=0, atol=tolerance * expected.abs().max().item())
-
-
-def test_inactive_channels_of_reference(reference):
-    arrays = np.load(reference / "g_mnist_inactive.npz")
-    inputs = np.load(reference / "f_mnist.npz")
-    z, time = (torch.tensor(inputs[f"sgm/{key}"], dtype=torch.float64) for key in ("z_t", "t"))
-    prior = published_prior(reference, "f_mnist", torch.float64)
-    prior.deactivate(~torch.from_numpy(arrays["is_active"]))
-    with torch.no_grad():
-        network, mixed = prior.network(z * prior.active, time), prior(z, time)
-    for key, found in {"mixing_logit_after": prior.mixing_logit.detach(), "eps_out": network, "mixed": mixed}.items():
-        expected = torch.from_numpy(arrays[f"{key}__f64"])
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-9 * expected.abs().max().item())
 
 
 @pytest.mark.parametrize("config", SDE_CONFIGS, ids=lambda config: config.type)

@@ -6,6 +6,7 @@ from .data import DataConfig
 from .diffusion import ObjectiveConfig, SdeConfig
 from .evaluation import EvaluateConfig, FrechetConfig, NelboConfig, SampleConfig
 from .experiment import ExperimentConfig, Stage
+from .figures import FiguresConfig
 from .load import load_experiment, read_yaml, validate
 from .model import PriorConfig, VaeConfig
 from .training import KlSchedule, LoopConfig, PretrainConfig, TrainConfig
@@ -16,6 +17,7 @@ __all__ = [
     "DataConfig",
     "EvaluateConfig",
     "ExperimentConfig",
+    "FiguresConfig",
     "FrechetConfig",
     "KlSchedule",
     "LoopConfig",

@@ -39,19 +39,30 @@ class SdeConfig(Section):
 class ObjectiveConfig(Section):
     """One cell of Table 6: the prior's weighting, its time distribution, and how the encoder's times are drawn."""
 
-    weighting: Literal["ll", "un", "re"] = Field("un", description="w of the prior's loss: w_ll, w_un or w_re")
+    weighting: Literal["ll", "un", "re", "rescale"] = Field(
+        "un", description="w of the prior's loss: w_ll, w_un, w_re, or 1 / (1 - variance) (uniform times only)"
+    )
     time: Literal["uniform", "is"] = Field("is", description="t for the prior: uniform, or importance sampled (r_w)")
-    q_time: Literal["rew", "ll"] = Field("rew", description="t for the encoder: the prior's, or its own r_ll")
+    q_time: Literal["rew", "ll", "uniform"] = Field(
+        "rew", description="t for the encoder: the prior's, or its own from r_ll or uniform"
+    )
     disjoint: bool = Field(False, description="algorithm 2 as two sequential passes instead of one joint batch")
     update_q_ema: bool = Field(False, description="the encoder's pass sees the averaged prior (disjoint only)")
     official_weights: bool = Field(
         False, description="parity switch: the authors' loss weights where they differ from the exact ones (method 13)"
     )
+    official_kappa: bool = Field(
+        False, description="parity switch: in algorithm 1 the KL coefficient also multiplies the prior's loss"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> ObjectiveConfig:
-        if self.disjoint and self.q_time != "ll":
-            raise ValueError("objective.disjoint needs objective.q_time = ll: with rew there is one batch of times")
+        if self.disjoint and self.q_time == "rew":
+            raise ValueError(
+                "objective.disjoint needs objective.q_time = ll or uniform: with rew there is one batch of times"
+            )
+        if self.weighting == "rescale" and self.time == "is":
+            raise ValueError("objective.weighting = rescale has no importance sampler; take objective.time = uniform")
         if self.update_q_ema and not self.disjoint:
             raise ValueError("objective.update_q_ema needs objective.disjoint = true")
         return self
@@ -59,6 +70,6 @@ class ObjectiveConfig(Section):
     @property
     def algorithm(self) -> Literal[1, 2, 3]:
         """Which of the paper's three algorithms (method 7.1) these choices mean."""
-        if self.q_time == "ll":
+        if self.q_time != "rew":
             return 2
         return 1 if self.weighting == "ll" else 3

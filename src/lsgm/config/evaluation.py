@@ -24,6 +24,12 @@ class SampleConfig(Section):
     step_variance: Literal["beta", "beta_post"] = Field("beta", description="noise variance of the ancestral sampler")
     prior_temperature: float = Field(1.0, gt=0)
     vae_temperature: float = Field(1.0, gt=0)
+    official_discretisation: bool = Field(
+        False, description="parity switch: the ancestral sampler treats every SDE as variance preserving"
+    )
+    official_mask: bool = Field(
+        False, description="parity switch: the network sees inactive channels too, as in the authors' evaluation"
+    )
     batch_statistics: bool = Field(False, description="the decoder's batch norms use each generated batch's statistics")
 
 
@@ -36,6 +42,15 @@ class NelboConfig(Section):
     num_probes: int = Field(1, ge=1, description="solves per image, each with its own trace probe")
     batch_size: int = Field(100, ge=1)
     num_images: int | None = Field(None, ge=1, description="first images of the test set; null: all")
+    official_probes: bool = Field(
+        False, description="parity switch: Gaussian probes, drawn anew at every evaluation of the trace"
+    )
+    official_mask: bool = Field(
+        False, description="parity switch: the network sees inactive channels too, as in the authors' evaluation"
+    )
+    official_processes: int = Field(
+        1, ge=1, description="parity switch: first images count twice until so many processes have equally many"
+    )
     num_iw_samples: int = Field(1000, ge=1, description="K of the importance-weighted bound, VAE backbone only")
 
 
@@ -50,6 +65,9 @@ class FrechetConfig(Section):
     )
     reference: Literal["train", "train and test"] = Field("train", description="real images to compare with")
     num_reference: int | None = Field(50_000, ge=1, description="reference images at most; null: all")
+    official_processes: int = Field(
+        1, ge=1, description="parity switch: means and covariances of so many parts are averaged, not pooled"
+    )
     batch_size: int = Field(100, ge=1)
 
     @model_validator(mode="after")

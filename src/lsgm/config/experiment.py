@@ -12,13 +12,16 @@ from .base import Section
 from .data import DataConfig
 from .diffusion import ObjectiveConfig, SdeConfig
 from .evaluation import EvaluateConfig, SampleConfig
+from .figures import FiguresConfig
 from .model import PriorConfig, VaeConfig
 from .training import PretrainConfig, TrainConfig
 
-Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate"]
+Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate", "tolerance", "variance"]
 
 # Raise it when a change to the code makes earlier results wrong: the workflow then redoes them.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
+
+_MEASURED = ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample", "evaluate")
 
 # The sections on which the result of each stage depends, those of the stages before it included.
 STAGE_SECTIONS: dict[Stage, tuple[str, ...]] = {
@@ -26,7 +29,9 @@ STAGE_SECTIONS: dict[Stage, tuple[str, ...]] = {
     "pretrain": ("seed", "data", "vae", "pretrain"),
     "train": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train"),
     "sample": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample"),
-    "evaluate": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample", "evaluate"),
+    "evaluate": _MEASURED,
+    "tolerance": (*_MEASURED, "figures"),
+    "variance": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "figures"),
 }
 
 
@@ -48,24 +53,35 @@ class ExperimentConfig(Section):
     train: TrainConfig = TrainConfig()
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    figures: FiguresConfig = FiguresConfig()
 
     @model_validator(mode="after")
     def _consistent(self) -> ExperimentConfig:
         if self.objective.weighting == "un" and self.objective.time == "is" and self.sde.type == "geometric":
             raise ValueError("objective.time = is with weighting un (r_un) is not defined for sde.type = geometric")
+        if self.objective.weighting == "rescale" and self.sde.type == "vesde":
+            raise ValueError("objective.weighting = rescale is negative for sde.type = vesde; take ll, un or re")
         if self.data.binarise != (self.vae.output == "bernoulli"):
             raise ValueError(
                 f"vae.output = bernoulli and data.binarise = true go together: "
                 f"vae.output is {self.vae.output!r}, data.binarise is {self.data.binarise}"
             )
-        if self.sample.solver == "ancestral" and self.sde.type in ("sub_vpsde", "vesde"):
+        preserving = self.sde.type in ("vpsde", "geometric")
+        if self.sample.solver == "ancestral" and not (preserving or self.sample.official_discretisation):
             raise ValueError(f"sample.solver = ancestral needs a variance-preserving SDE, not {self.sde.type}")
+        if self.sample.solver == "ancestral" and self.sde.type == "vesde":
+            raise ValueError("sample.solver = ancestral is not defined for sde.type = vesde, whose variance exceeds 1")
         return self
 
     @property
     def is_vae(self) -> bool:
         """Whether this experiment ends with the VAE backbone, without a score-based prior."""
         return self.backbone is None
+
+    @property
+    def kind(self) -> Literal["vae", "lsgm"]:
+        """Which of the two kinds of model the experiment ends with."""
+        return "vae" if self.is_vae else "lsgm"
 
     def fingerprint(self, stage: Stage) -> str:
         """Hash of all settings that the result of `stage` depends on: 12 hex digits."""

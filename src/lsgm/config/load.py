@@ -2,7 +2,9 @@
 
 Order, later wins: defaults, the backbone's experiment file (its data, vae and pretrain sections), the experiment file,
 the scale file (`all`, then what it says of the backbone's data, vae and pretrain, then of the experiment), the cell of
-Table 6, `--set`.
+Table 6, `--set`. A backbone may itself have a backbone, of which the same holds.
+
+A file with every section, as it lies beside a model, is complete: its backbone is only a name.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ def load_experiment(
     """Resolve one experiment file, at one scale.
 
     Args:
-        experiment: file in `config/experiments`; a backbone that it names is looked for beside it.
+        experiment: file in `config/experiments`, beside which a backbone that it names is looked for; or the settings
+            beside a model, `<model>.config.yaml`.
         scale: file in `config/scales`; None means the experiment as the paper has it.
         cell: a cell of `config/ablation.csv`, such as `vpsde-un-is-rew`.
         overrides: words `section.key=value`, the value in YAML.
@@ -40,15 +43,14 @@ def load_experiment(
         ConfigError: file absent or not YAML, unknown key, wrong type, impossible combination; one line that names it.
     """
     own = read_yaml(experiment)
+    backbones = _backbones(experiment, own)
     tree: dict[str, Any] = {}
-    backbone = own.get("backbone")
-    if backbone is not None:
-        base = read_yaml(experiment.with_name(f"{backbone}.yaml"))
-        tree = merge(tree, {name: base[name] for name in BACKBONE_SECTIONS if name in base})
+    for base in reversed(backbones.values()):
+        tree = merge(tree, _backbone_sections(base))
     tree = merge(tree, own)
     tree.setdefault("name", experiment.stem)
     if scale is not None:
-        tree = merge(tree, _scale_layer(read_yaml(scale), scale, tree["name"], backbone))
+        tree = merge(tree, _scale_layer(read_yaml(scale), scale, tree["name"], list(backbones)))
     if cell is not None:
         table = experiment.parent.parent / "ablation.csv"
         tree = merge(tree, cell_overrides(table, cell))
@@ -123,14 +125,32 @@ def _first_line(error: ValidationError) -> str:
     return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}{more}"
 
 
-def _scale_layer(scale: Mapping[str, Any], path: Path, name: str, backbone: str | None) -> dict[str, Any]:
+def _backbones(experiment: Path, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Experiments that this one builds on, by name, the nearest first; of a complete file no other file is read."""
+    is_complete = ExperimentConfig.model_fields.keys() <= own.keys()
+    found: dict[str, dict[str, Any]] = {}
+    backbone = own.get("backbone")
+    while backbone is not None:
+        name = str(backbone)
+        if name in (experiment.stem, *found):
+            chain = " -> ".join([experiment.stem, *found, name])
+            raise ConfigError(f"{experiment}: backbone goes in a circle, {chain}; the last one must have none")
+        found[name] = {} if is_complete else read_yaml(experiment.parent / f"{name}.yaml")
+        backbone = found[name].get("backbone")
+    return found
+
+
+def _backbone_sections(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tree[name] for name in BACKBONE_SECTIONS if name in tree}
+
+
+def _scale_layer(scale: Mapping[str, Any], path: Path, name: str, backbones: list[str]) -> dict[str, Any]:
     unknown = set(scale) - set(SCALE_KEYS)
     if unknown:
         raise ConfigError(f"{path}: unknown key {sorted(unknown)[0]!r}; a scale file has: {', '.join(SCALE_KEYS)}")
     layer: dict[str, Any] = {"scale": path.stem}
     layer = merge(layer, scale.get("all") or {})
     experiments = scale.get("experiments") or {}
-    if backbone is not None:
-        base = experiments.get(backbone) or {}
-        layer = merge(layer, {key: base[key] for key in BACKBONE_SECTIONS if key in base})
+    for backbone in reversed(backbones):
+        layer = merge(layer, _backbone_sections(experiments.get(backbone) or {}))
     return merge(layer, experiments.get(name) or {})

@@ -13,15 +13,19 @@ class VaeConfig(Section):
     """The NVAE backbone. Field names follow the authors' tables (architecture 1.8)."""
 
     arch: Literal["res_bnswish", "res_mbconv"] = "res_bnswish"
-    num_channels: int = Field(128, ge=1, description="C: width of the finest level, encoder and decoder")
+    num_channels: int = Field(128, ge=1, description="C_e: width of the finest level")
+    num_channels_decoder: int | None = Field(None, ge=1, description="C_d, the decoder's; null: as the encoder's")
     channel_mult: tuple[int, ...] = Field((1, 2), description="width of each level in units of num_channels")
     num_preprocess_blocks: int = Field(1, ge=1, description="P: halvings of the resolution before the latent scales")
-    num_pre_post_cells: int = Field(2, ge=1, description="cells per pre- or post-process block")
+    num_pre_post_cells: int = Field(2, ge=1, description="cells per pre-process block")
+    num_post_cells: int | None = Field(None, ge=1, description="cells per post-process block; null: as before")
     num_latent_scales: int = Field(1, ge=1, description="S: resolutions at which there are latents")
     num_groups_per_scale: int = Field(20, ge=1, description="G: latent groups at each scale")
     num_latent_per_group: int = Field(9, ge=1, description="z: channels of one group")
-    num_cells_per_group: int = Field(2, ge=1, description="residual cells per group, encoder and decoder")
+    num_cells_per_group: int = Field(2, ge=1, description="residual cells per group of the encoder")
+    num_cells_per_group_decoder: int | None = Field(None, ge=1, description="the decoder's; null: as the encoder's")
     num_flows: int = Field(0, ge=0, description="pairs of autoregressive flows per group")
+    flow_activations: Literal[1, 2] = Field(2, description="ELUs in a row before the last convolution of a flow")
     progressive_input: Literal["none", "input_skip"] = "none"
     use_se: bool = Field(True, description="squeeze and excitation in every residual cell")
     log_sigma_limit: float = Field(5.0, gt=0, description="L: soft clamp of the posterior's log standard deviation")
@@ -38,6 +42,21 @@ class VaeConfig(Section):
                 f"not {list(self.channel_mult)}"
             )
         return self
+
+    @property
+    def decoder_channels(self) -> int:
+        """C_d: width of the decoder's finest level."""
+        return self.num_channels_decoder or self.num_channels
+
+    @property
+    def post_cells(self) -> int:
+        """Cells per post-process block."""
+        return self.num_post_cells or self.num_pre_post_cells
+
+    @property
+    def decoder_cells(self) -> int:
+        """Residual cells per group of the decoder."""
+        return self.num_cells_per_group_decoder or self.num_cells_per_group
 
     @property
     def downsampling(self) -> int:
@@ -62,6 +81,13 @@ class PriorConfig(Section):
     embedding: Literal["positional", "fourier"] = "positional"
     embedding_dim: int = Field(128, ge=4, multiple_of=2)
     embedding_scale: float = Field(1000.0, gt=0)
+    progressive: Literal["none", "output_skip", "residual"] = Field(
+        "none", description="the output is built level by level: summed, or fed on as a residual"
+    )
+    progressive_input: Literal["none", "input_skip", "residual"] = Field(
+        "none", description="every level also sees the latent at its own resolution"
+    )
+    progressive_combine: Literal["sum", "cat"] = Field("sum", description="how input_skip joins the two")
     mixed_score: bool = Field(True, description="mix with the Normal score; false means alpha = 1 everywhere")
     mixing_logit_init: float = Field(-3.0, description="initial logit of alpha, one per latent channel")
 

@@ -14,6 +14,8 @@ from .cells import read_cells
 from .data import DataConfig
 from .load import ABLATION, read_yaml, validate
 
+# Stages whose jobs save themselves when they are stopped, and go on from there.
+RESUMING_STAGES = ("pretrain", "train")
 # Settings of the data section that change the prepared file; the others act when a batch is made.
 PREPARED_FIELDS = ("path", "patch_size", "num_train", "num_test", "test_fraction")
 
@@ -26,6 +28,19 @@ class Resources(Section):
     runtime: int = Field(60, ge=1, description="minutes")
     gpu: int = Field(0, ge=0)
 
+    def on_attempt(self, attempt: int, resumes: bool) -> Resources:
+        """What a job asks for when it is tried again: memory grows by half of the first request each time.
+
+        Args:
+            attempt: 1, 2, ...
+            resumes: whether the job goes on where it stopped; one that starts anew gets more minutes, too.
+        """
+        growth = (attempt + 1) / 2
+        grown = {"mem_mb": round(self.mem_mb * growth)}
+        if not resumes:
+            grown["runtime"] = round(self.runtime * growth)
+        return self.model_copy(update=grown)
+
 
 class StageResources(Section):
     """The section `resources` of a scale file."""
@@ -36,6 +51,13 @@ class StageResources(Section):
     sample: Resources = Resources()
     evaluate: Resources = Resources()
     report: Resources = Resources()
+
+    def of(self, stage: str, attempt: int) -> Resources:
+        """What a job of a stage asks for on its n-th attempt."""
+        return getattr(self, stage).on_attempt(attempt, stage in RESUMING_STAGES)
+
+
+STAGES = tuple(StageResources.model_fields)
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,9 @@ class TrainConfig(LoopConfig):
     epochs: int = Field(1875, ge=1)
     batch_size: int = Field(256, ge=1)
     train_vae: bool = Field(True, description="false: the VAE is frozen, in eval mode")
+    official_frozen_vae: bool = Field(
+        False, description="parity switch: a frozen VAE stays in training mode, its batch norms' statistics move on"
+    )
     lr_vae: float = Field(1.0e-4, gt=0)
     lr_vae_min: float = Field(1.0e-5, ge=0)
     lr_sgm: float = Field(1.0e-4, gt=0)
@@ -67,4 +70,7 @@ class TrainConfig(LoopConfig):
     sr_coeff_vae: float = Field(1.0e-2, ge=0)
     sr_coeff_sgm: float = Field(1.0e-2, ge=0)
     sr_sgm_convs: bool = Field(False, description="include the score network's convolutions in the spectral term")
+    official_spectral: bool = Field(
+        False, description="parity switch: the spectral term is computed in the type that the networks run in"
+    )
     drop_inactive: bool = Field(False, description="mask latent channels whose KL is below 0.1 nat at the start")

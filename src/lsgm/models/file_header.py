@@ -41,7 +41,7 @@ class FileHeader:
     @property
     def kind(self) -> str:
         """`vae` or `lsgm`."""
-        return _kind(self.config)
+        return self.config.kind
 
     def to_metadata(self, tensors: Mapping[str, Tensor]) -> dict[str, str]:
         """Return what to store: one text, since several would be written in another order each time.
@@ -91,9 +91,9 @@ class FileHeader:
             )
         if config is None:
             return
-        if _kind(config) != self.kind:
+        if config.kind != self.kind:
             raise ConfigError(
-                f"{source}: holds {KIND_NAMES[self.kind]}, but {config.name} needs {KIND_NAMES[_kind(config)]}"
+                f"{source}: holds {KIND_NAMES[self.kind]}, but {config.name} needs {KIND_NAMES[config.kind]}"
             )
         stored = architecture(self.config)
         for key, wanted in architecture(config).items():
@@ -134,10 +134,6 @@ def _content(metadata: Mapping[str, str], source: str) -> dict[str, Any]:
     if version != VERSION:
         raise ConfigError(f"{source}: format version {version}, this program reads version {VERSION}; make it again")
     return content
-
-
-def _kind(config: ExperimentConfig) -> str:
-    return "vae" if config.is_vae else "lsgm"
 
 
 def _shape(value: list[int]) -> tuple[int, int, int]:

@@ -73,8 +73,8 @@ def save_model(
     settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     beside = path.with_name(f"{path.stem}.config.yaml")
     # The settings first: where the model is, they are.
-    _write_whole(beside, lambda temporary: temporary.write_text(settings, encoding="utf-8"))
-    _write_whole(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+    write_whole(beside, lambda temporary: temporary.write_text(settings, encoding="utf-8"))
+    write_whole(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
 
 
 def load_model(
@@ -143,7 +143,7 @@ def _require_same_tensors(wanted: Mapping[str, Tensor], found: Mapping[str, Tens
             )
 
 
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` make a file beside `path`, flush it to the disk, and only then give it its name."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -158,6 +158,20 @@ def test_flow_pairs_have_unit_determinant_and_start_near_the_identity() -> None:
     torch.testing.assert_close(torch.linalg.slogdet(jacobian).logabsdet, torch.tensor(0.0, dtype=torch.float64))
 
 
+@pytest.mark.parametrize(("allocate", "assign"), [(True, False), (True, True), (False, True)])
+def test_masks_are_right_in_a_model_that_was_built_without_memory(allocate: bool, assign: bool) -> None:
+    saved = _random_flow(flow_pairs(2, 1))
+    with torch.device("meta"):
+        loaded = flow_pairs(2, 1).double()
+    if allocate:
+        loaded.to_empty(device="cpu")
+        for buffer in loaded.buffers():
+            buffer.fill_(torch.nan)
+    loaded.load_state_dict(saved.state_dict(), assign=assign)
+    z = torch.randn(1, 2, 4, 4, dtype=torch.float64)
+    assert torch.equal(loaded(z), saved(z))
+
+
 def test_no_flows_is_the_identity() -> None:
     z = torch.randn(1, 2, 3, 3)
     assert flow_pairs(2, 0)(z) is z

@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import json
-import zlib
-
-import numpy as np
 import pytest
 import torch
-from models.official_score_names import from_official, official_names
+from models.score.small_networks import randomise
 from torch import nn
 
 from lsgm.config import ConfigError, PriorConfig
@@ -23,31 +19,8 @@ ROWS = {
     "celebahq256 qualitative, stage 3": (200, 64, 320, (1, 1, 2, 2, 2), True, 201, 10, 680_827_984),
     "cifar10 small": (180, 16, 256, (1, 1, 1), True, 125, 10, 98_357_352),
 }
-PUBLISHED = ["mnist", "omniglot", "cifar10_balanced", "cifar10_bestnll", "celeba256_quant", "celeba256_qual",
-             "celeba256_qual_stage3"]  # fmt: skip
-LEVELS = {2: (1, 1), 3: (1, 1, 1), 4: (1, 2, 2, 2), 5: (1, 1, 2, 2, 2)}
 TINY = PriorConfig(num_channels=8, channel_mult=(1, 2), num_cells_per_scale=1, embedding_dim=8)
 WITH_ATTENTION = TINY.model_copy(update={"attention_resolutions": (8,)})
-
-
-def randomise(module: nn.Module) -> None:
-    """Give every weight a size at which it matters; fresh networks give almost zero."""
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for weight in module.parameters():
-            scale = weight[0].numel() ** -0.5 if weight.ndim > 1 else 0.5
-            weight.copy_(scale * torch.randn(weight.shape, generator=generator))
-
-
-def published_prior(arguments: dict) -> PriorConfig:
-    return PriorConfig(
-        num_channels=arguments["num_channels_dae"],
-        channel_mult=LEVELS[arguments["num_scales_dae"]],
-        num_cells_per_scale=arguments["num_cell_per_scale_dae"],
-        fir=arguments["fir"],
-        embedding_dim=arguments["embedding_dim"],
-        embedding_scale=arguments["embedding_scale"],
-    )
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -59,77 +32,6 @@ def test_size_of_every_published_network(row):
     assert sum(weight.numel() for weight in network.parameters()) + channels == parameters
     assert sum(isinstance(module, nn.GroupNorm) for module in modules) == norms
     assert sum(isinstance(module, Attention) for module in modules) == attentions
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_names_shapes_and_regularised_layers(reference, name):
-    record = json.loads((reference / "f_full_params.json").read_text())["configs"][name]
-    shapes = dict(record["sgm"]["params"])
-    channels = shapes.pop("mixing_logit")[1]
-    with torch.device("meta"):
-        network = ScoreNetwork(published_prior(record["vada_args"]), channels, record["dae_input_size"])
-        tensors = {key: torch.empty(shape) for key, shape in shapes.items()}
-    mapped = from_official(network, tensors)
-    expected = network.state_dict()
-    assert mapped.keys() == expected.keys()
-    assert all(mapped[key].shape == expected[key].shape for key in expected)
-    modules = list(network.modules())
-    counts = record["spectral_reg"]
-    convolutions = sum(isinstance(module, nn.Conv2d) for module in modules)
-    assert convolutions == counts["sgm_conv_layers"] or record["vada_args"]["custom_conv_dae"]
-    assert sum(isinstance(module, nn.GroupNorm) for module in modules) == counts["sgm_norm_layers"]
-
-
-@pytest.mark.parametrize("name", ["f_mnist", "f_cifar10"])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_forward_and_gradient_of_published_networks(reference, name, dtype):
-    arrays = np.load(reference / f"{name}.npz")
-    arguments = json.loads((reference / f"{name}.json").read_text())["config"]["vada_args"]
-    tensors = torch.load(reference / f"{name}_sgm_state.pt", weights_only=True)
-    del tensors["mixing_logit"]
-    z, time, noise = (torch.tensor(arrays[f"sgm/{key}"], dtype=dtype) for key in ("z_t", "t", "vjp_noise"))
-    network = ScoreNetwork(published_prior(arguments), z.shape[1], z.shape[2]).to(dtype).eval()
-    network.load_state_dict(from_official(network, tensors))
-    z.requires_grad_()
-    predicted = network(z, time)
-    (gradient,) = torch.autograd.grad((noise * predicted).sum(), z)
-    found = {"eps_out": predicted, "vjp": gradient, "out_t0dim": network(z, time[0])}
-    for key, value in found.items():
-        expected = torch.tensor(arrays[f"sgm/{key}__f64"], dtype=dtype)
-        tolerance = (1e-9 if dtype == torch.float64 else 1e-5) * expected.abs().max().item()
-        torch.testing.assert_close(value.detach(), expected, rtol=0, atol=tolerance)
-
-
-def test_full_width_mnist_network(reference):
-    record = json.loads((reference / "f_full_params.json").read_text())["configs"]["mnist"]
-    arrays = np.load(reference / "f_full_mnist.npz")
-    shapes = {key: shape for key, shape in record["sgm"]["params"].items() if key != "mixing_logit"}
-    with torch.device("meta"):
-        network = ScoreNetwork(published_prior(record["vada_args"]), 40, 8).eval()
-    tensors = {key: torch.from_numpy(recipe(key, shape)) for key, shape in shapes.items()}
-    network.load_state_dict(from_official(network, tensors), assign=True)
-    z, time = (torch.from_numpy(arrays[f"sgm/{key}"]) for key in ("z_t", "t"))
-    with torch.no_grad():
-        predicted = network(z, time)
-    expected = torch.from_numpy(arrays["sgm/eps_out__f64"]).float()
-    torch.testing.assert_close(predicted, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
-
-
-def recipe(name: str, shape: list[int]) -> np.ndarray:
-    """Weights of the full-width reference, which has no weight file: see `recipe` in its json."""
-    draws = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
-    if len(shape) == 1:
-        draws = 1 + 0.2 * draws if name.endswith("weight") else 0.1 * draws
-    else:
-        draws /= np.sqrt(shape[0] if name.endswith(".W") else np.prod(shape[1:]))
-    return draws.astype(np.float32)
-
-
-def test_official_names_are_unique():
-    names = official_names(ScoreNetwork(WITH_ATTENTION, 3, 8))
-    assert len(set(names.values())) == len(names)
-    with pytest.raises(KeyError, match="not consumed"):
-        from_official(ScoreNetwork(TINY, 3, 8), {"all_modules.99.weight": torch.ones(1)})
 
 
 @pytest.mark.parametrize("fir", [True, False])

@@ -25,26 +25,27 @@ class LatentGroup(nn.Module):
 
     Args:
         config: sizes.
-        width: channels of both features at this scale.
+        mult: width of this scale's features in units of C_e for the encoder's, C_d for the decoder's.
         is_first: whether it is the first to be decoded; that one's posterior does not depend on the decoder.
     """
 
-    def __init__(self, config: VaeConfig, width: int, is_first: bool) -> None:
+    def __init__(self, config: VaeConfig, mult: int, is_first: bool) -> None:
         super().__init__()
         num_latent = config.num_latent_per_group
-        self.encoder_combiner = None if is_first else WNConv2d(width, width, 1)
-        self.sampler = Sampler(width, num_latent, config.log_sigma_limit)
-        self.flows = flow_pairs(num_latent, config.num_flows)
+        encoder_width, width = config.num_channels * mult, config.decoder_channels * mult
+        self.encoder_combiner = None if is_first else WNConv2d(width, encoder_width, 1)
+        self.sampler = Sampler(encoder_width, num_latent, config.log_sigma_limit)
+        self.flows = flow_pairs(num_latent, config.num_flows, config.flow_activations)
         self.latent_conv = WNConv2d(num_latent, num_latent, 3)
         self.decoder_combiner = WNConv2d(width + num_latent, width, 1)
-        self.cells = nn.Sequential(*cells(CELLS[config.arch].decoder, width, config.num_cells_per_group, config.use_se))
+        self.cells = nn.Sequential(*cells(CELLS[config.arch].decoder, width, config.decoder_cells, config.use_se))
 
     def infer(self, encoder_feature: Tensor, decoder_feature: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """Draw the group's latent from its posterior.
 
         Args:
-            encoder_feature: (B, width, r, r), stored on the way up.
-            decoder_feature: (B, width, r, r), which holds the groups decoded before.
+            encoder_feature: (B, C_e mult, r, r), stored on the way up.
+            decoder_feature: (B, C_d mult, r, r), which holds the groups decoded before.
             noise: (B, z, r, r), standard normal.
 
         Returns:
@@ -57,7 +58,7 @@ class LatentGroup(nn.Module):
         return self.flows(posterior.sample(noise)), posterior.log_prob(noise)
 
     def forward(self, decoder_feature: Tensor, latent: Tensor) -> Tensor:
-        """Merge the latent, (B, z, r, r), into the decoder's feature, (B, width, r, r)."""
+        """Merge the latent, (B, z, r, r), into the decoder's feature, (B, C_d mult, r, r)."""
         # Latents are float32 also where the features are half precision.
         merged = torch.cat((decoder_feature, self.latent_conv(latent).to(decoder_feature.dtype)), dim=1)
         return self.cells(self.decoder_combiner(merged))
@@ -73,22 +74,24 @@ class DecoderScale(nn.Module):
 
     def __init__(self, config: VaeConfig, scale: int) -> None:
         super().__init__()
-        widths = [config.num_channels * mult for mult in config.channel_mult]
-        width = widths[-1 - scale]
+        widths = [config.decoder_channels * mult for mult in config.channel_mult]
         branch = CELLS[config.arch].decoder
-        self.up = ResidualCell(branch, widths[-scale], width, Resampling.UP, config.use_se) if scale else None
+        self.up = (
+            ResidualCell(branch, widths[-scale], widths[-1 - scale], Resampling.UP, config.use_se) if scale else None
+        )
         self.groups = nn.ModuleList(
-            LatentGroup(config, width, is_first=scale == group == 0) for group in range(config.num_groups_per_scale)
+            LatentGroup(config, config.channel_mult[-1 - scale], is_first=scale == group == 0)
+            for group in range(config.num_groups_per_scale)
         )
 
 
 def _postprocess(config: VaeConfig) -> nn.Sequential:
     branch = CELLS[config.arch].postprocess
-    widths = [config.num_channels * mult for mult in config.channel_mult]
+    widths = [config.decoder_channels * mult for mult in config.channel_mult]
     stack: list[ResidualCell] = []
     for block in reversed(range(config.num_preprocess_blocks)):
         stack.append(ResidualCell(branch, widths[block + 1], widths[block], Resampling.UP, config.use_se))
-        stack += cells(branch, widths[block], config.num_pre_post_cells - 1, config.use_se)
+        stack += cells(branch, widths[block], config.post_cells - 1, config.use_se)
     return nn.Sequential(*stack)
 
 
@@ -103,7 +106,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: VaeConfig, coarsest: tuple[int, int], num_parameters: int) -> None:
         super().__init__()
-        widths = [config.num_channels * mult for mult in config.channel_mult]
+        widths = [config.decoder_channels * mult for mult in config.channel_mult]
         self.constant = nn.Parameter(torch.rand(widths[-1], *coarsest))
         self.scales = nn.ModuleList(DecoderScale(config, scale) for scale in range(config.num_latent_scales))
         self.postprocess = _postprocess(config)

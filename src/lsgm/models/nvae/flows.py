@@ -9,6 +9,7 @@ result.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -49,43 +50,53 @@ def _centred(spatial: Tensor, centre: Tensor) -> Tensor:
     return mask
 
 
+def _mask_in(num_latent: int, mirror: bool) -> Tensor:
+    latent = torch.arange(num_latent)
+    centre = channel_mask(latent.repeat_interleave(EXPANSION), latent, strict=True)
+    return _centred(spatial_mask(3, mirror), centre)
+
+
+def _mask_depthwise(num_latent: int, mirror: bool) -> Tensor:
+    return _centred(spatial_mask(5, mirror), torch.ones(EXPANSION * num_latent, 1))
+
+
+def _mask_out(num_latent: int) -> Tensor:
+    latent = torch.arange(num_latent)
+    return channel_mask(latent, latent.repeat_interleave(EXPANSION), strict=False)[:, :, None, None]
+
+
 class AutoregressiveShift(nn.Module):
     """One flow, z - mu(z), mu being three masked convolutions with ELU between them.
 
     Args:
         num_latent: z, channels of the group.
         mirror: let each pixel see those after it, in raster order, instead of those before it.
+        activations: ELUs in a row before the last convolution. The published network has two: the block of the first
+            two convolutions ends with one, and the last layer begins with one.
     """
 
-    def __init__(self, num_latent: int, mirror: bool) -> None:
+    def __init__(self, num_latent: int, mirror: bool, activations: int = 2) -> None:
         super().__init__()
+        self.activations = activations
         width = EXPANSION * num_latent
-        latent = torch.arange(num_latent)
-        hidden = latent.repeat_interleave(EXPANSION)
-        self.conv_in = WNConv2d(
-            num_latent,
-            width,
-            3,
-            bias=False,
-            mask=_centred(spatial_mask(3, mirror), channel_mask(hidden, latent, strict=True)),
-        )
+        self.conv_in = WNConv2d(num_latent, width, 3, bias=False, mask=partial(_mask_in, num_latent, mirror))
         self.depthwise = WNConv2d(
-            width, width, 5, groups=width, bias=False, mask=_centred(spatial_mask(5, mirror), torch.ones(width, 1))
+            width, width, 5, groups=width, bias=False, mask=partial(_mask_depthwise, num_latent, mirror)
         )
-        self.conv_out = WNConv2d(
-            width, num_latent, 1, mask=channel_mask(latent, hidden, strict=False)[:, :, None, None]
-        )
+        self.conv_out = WNConv2d(width, num_latent, 1, mask=partial(_mask_out, num_latent))
         with torch.no_grad():
             self.conv_out.log_norm += math.log(INITIAL_SCALE)
 
     def forward(self, z: Tensor) -> Tensor:
         """Map (B, z, r, r) to (B, z, r, r)."""
-        hidden = F.elu(self.depthwise(F.elu(self.conv_in(z))))
+        hidden = self.depthwise(F.elu(self.conv_in(z)))
+        for _ in range(self.activations):
+            hidden = F.elu(hidden)
         return z - self.conv_out(hidden)
 
 
-def flow_pairs(num_latent: int, num_pairs: int) -> nn.Sequential:
+def flow_pairs(num_latent: int, num_pairs: int, activations: int = 2) -> nn.Sequential:
     """Return `num_pairs` times [a flow, a mirrored flow]; the identity if that is none."""
     return nn.Sequential(
-        *(AutoregressiveShift(num_latent, mirror) for _ in range(num_pairs) for mirror in (False, True))
+        *(AutoregressiveShift(num_latent, mirror, activations) for _ in range(num_pairs) for mirror in (False, True))
     )

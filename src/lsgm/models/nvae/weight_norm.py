@@ -6,6 +6,8 @@ that `normalised_weight()` gives, not with `weight`; the one used in the last tr
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,7 +26,7 @@ class WNConv2d(nn.Conv2d):
         stride: 1, or 2 to halve the resolution.
         groups: as in `nn.Conv2d`.
         bias: whether there is one.
-        mask: zeros and ones of the weight's shape, multiplied into W before its norm is taken; None for no mask.
+        mask: builds zeros and ones of the weight's shape, which multiply W before its norm is taken; None for no mask.
 
     Attributes:
         log_norm: s, (out_channels, 1, 1, 1), starts at ln(|W| + 1e-2).
@@ -41,16 +43,25 @@ class WNConv2d(nn.Conv2d):
         stride: int = 1,
         groups: int = 1,
         bias: bool = True,
-        mask: Tensor | None = None,
+        mask: Callable[[], Tensor] | None = None,
     ) -> None:
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, groups=groups, bias=bias
         )
-        # Determined by the architecture, hence not saved with the weights.
-        self.register_buffer("mask", mask, persistent=False)
+        # Determined by the architecture, hence not saved with the weights; but memory from `to_empty` holds anything,
+        # and a meta mask stays one, so loading weights builds it again.
+        self._build_mask = mask
+        self.register_buffer("mask", None if mask is None else mask(), persistent=False)
+        self.register_load_state_dict_post_hook(_restore_mask)
         with torch.no_grad():
-            self.log_norm = nn.Parameter((_norm(self._masked_weight()) + INIT_EPS).log())
+            self.log_norm = nn.Parameter(self._initial_log_norm())
         self.last_weight: Tensor | None = None
+
+    def _initial_log_norm(self) -> Tensor:
+        if self.weight.is_meta:
+            # Nothing to compute, and torch's shape inference of a norm is slow for hundreds of layers.
+            return torch.empty(self.out_channels, 1, 1, 1, device="meta")
+        return (_norm(self._masked_weight()) + INIT_EPS).log()
 
     def normalised_weight(self) -> Tensor:
         """Return the effective weight, (out_channels, in_channels / groups, k, k), differentiable in W and s."""
@@ -69,6 +80,11 @@ class WNConv2d(nn.Conv2d):
     def __getstate__(self) -> dict[str, object]:
         # A tensor inside an autograd graph can be neither copied nor pickled, and belongs to no saved state.
         return {**super().__getstate__(), "last_weight": None}
+
+
+def _restore_mask(conv: WNConv2d, _incompatible_keys: object) -> None:
+    if conv._build_mask is not None:
+        conv.mask = conv._build_mask().to(conv.weight)
 
 
 def _norm(weight: Tensor) -> Tensor:

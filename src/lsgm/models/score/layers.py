@@ -17,9 +17,12 @@ CHANNELS_PER_GROUP = 4
 NORM_EPS = 1e-6
 
 
-def convolution(in_channels: int, out_channels: int, kernel_size: int = 3, scale: float = 1.0) -> nn.Conv2d:
-    """Build a zero-padded convolution that keeps the resolution: weights V(scale), bias zero."""
-    layer = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+def convolution(
+    in_channels: int, out_channels: int, kernel_size: int = 3, scale: float = 1.0, stride: int = 1
+) -> nn.Conv2d:
+    """Build a convolution: weights V(scale), bias zero; zero-padded to keep the resolution, not padded if strided."""
+    padding = kernel_size // 2 if stride == 1 else 0
+    layer = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding)
     variance_scaling_(layer.weight, scale)
     nn.init.zeros_(layer.bias)
     return layer
@@ -37,12 +40,13 @@ def group_norm(channels: int) -> nn.GroupNorm:
     """Build GN(c): min(c // 4, 32) groups.
 
     Raises:
-        ConfigError: the groups do not divide the channels. This can happen where the U-Net concatenates two levels.
+        ConfigError: the groups do not divide the channels. This can happen where the U-Net concatenates two levels,
+            or a level and the input pyramid.
     """
     groups = min(channels // CHANNELS_PER_GROUP, MAX_GROUPS)
     if groups < 1 or channels % groups:
         raise ConfigError(
             f"prior.num_channels x prior.channel_mult leads to a layer with {channels} channels, which {groups} "
-            f"normalisation groups do not divide; take prior.num_channels a multiple of 4 up to 64, or of 32"
+            f"normalisation groups do not divide; take prior.num_channels a multiple of 32, or a smaller multiple of 4"
         )
     return nn.GroupNorm(groups, channels, eps=NORM_EPS)

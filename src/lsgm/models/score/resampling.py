@@ -19,6 +19,12 @@ Direction = Literal["up", "down"]
 TAPS = (1.0, 3.0, 3.0, 1.0)
 
 
+def fir_kernel(gain: float) -> Tensor:
+    """Return the filter [1, 3, 3, 1] along both axes, (1, 1, 4, 4), with entries that sum to `gain`."""
+    taps = torch.tensor(TAPS)
+    return torch.outer(taps, taps)[None, None] * (gain / sum(TAPS) ** 2)
+
+
 class FirResample(nn.Module):
     """Filtered resampling by a factor of two.
 
@@ -31,9 +37,8 @@ class FirResample(nn.Module):
     def __init__(self, direction: Direction):
         super().__init__()
         self.is_up = direction == "up"
-        taps = torch.tensor(TAPS) / (4 if self.is_up else 8)
         # Not in the state dict: it is a constant, and its entries are exact in every floating dtype.
-        self.register_buffer("kernel", torch.outer(taps, taps)[None, None], persistent=False)
+        self.register_buffer("kernel", fir_kernel(4 if self.is_up else 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C, 2H, 2W) or (B, C, H/2, W/2)."""
