@@ -4,7 +4,7 @@ BIN := .venv/bin
 ACTIVATE := PATH="$(CURDIR)/$(BIN):$$PATH"
 CORES ?= all
 
-.PHONY: help demo test test-all lint workflow-test clean
+.PHONY: help demo test test-all parity lint workflow-test clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -28,6 +28,9 @@ test: .venv/installed  ## the test suite, without the slow tests
 
 test-all: .venv/installed  ## the whole test suite
 	$(BIN)/python -m pytest
+
+parity: .venv/installed  ## docs/parity.md: our numbers and the published code's (needs LSGM_REFERENCE)
+	PYTHONPATH=tests $(BIN)/python -m parity.report --out docs/parity.md
 
 lint: .venv/installed  ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

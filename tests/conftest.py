@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from parity.vectors import DEFAULT_FOLDER
 
 torch.set_num_threads(1)
 
@@ -23,7 +24,7 @@ def _folder(variable: str, fallback: Path) -> Path:
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """Folder of reference vectors computed with the published code (LSGM_REFERENCE)."""
-    return _folder("LSGM_REFERENCE", SHARED / "reference")
+    return _folder("LSGM_REFERENCE", DEFAULT_FOLDER)
 
 
 @pytest.fixture(scope="session")

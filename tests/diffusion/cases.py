@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lsgm.config import SdeConfig
-from lsgm.diffusion import SDES, TIMES, WEIGHTINGS, Sde, SubVPSDE, build_sde
+from lsgm.diffusion import SDES, TIMES, VESDE, WEIGHTINGS, Sde, SubVPSDE, build_sde
 from lsgm.diffusion.time_sampling import IMPORTANCE
 
 SETTINGS = {
@@ -27,6 +27,8 @@ CASES: dict[str, Sde] = REGISTERED | {name: build_sde(config) for name, config i
 
 def is_defined(sde: Sde, weighting: str, time: str) -> bool:
     """Whether this SDE has such a time sampler."""
+    if weighting == "rescale" and isinstance(sde, VESDE):
+        return False
     return time == "uniform" or weighting in IMPORTANCE.get(type(sde), {})
 
 

@@ -9,7 +9,8 @@ import torch
 from diffusion.cases import CASES, OPTIMAL, SAMPLERS, integrate, is_defined, normal_error, times
 
 from lsgm.config import ConfigError, ObjectiveConfig, SdeConfig
-from lsgm.diffusion import TIMES, WEIGHTINGS, GeometricVPSDE, build_sde, build_time_sampler, w_ll
+from lsgm.diffusion import TIMES, WEIGHTINGS, GeometricVPSDE, SubVPSDE, build_sde, build_time_sampler, w_ll
+from lsgm.diffusion.time_sampling import IMPORTANCE
 
 every_sampler = pytest.mark.parametrize(("name", "weighting", "time"), SAMPLERS)
 TEST_FUNCTIONS = {"1 - t": lambda t: 1 - t, "t²": torch.square, "cos 7t": lambda t: torch.cos(7 * t)}
@@ -93,7 +94,7 @@ def test_importance_sampling_the_geometric_sde_is_uniform():
 
 def test_sub_vpsde_draws_the_times_of_the_vpsde():
     rho = torch.linspace(0, 1, 11)
-    for weighting in WEIGHTINGS:
+    for weighting in IMPORTANCE[SubVPSDE]:
         own = build_time_sampler(CASES["sub_vpsde"], weighting, "is").sample(rho)
         assert torch.equal(own.time, build_time_sampler(CASES["vpsde"], weighting, "is").sample(rho).time)
         assert not torch.equal(
@@ -140,7 +141,7 @@ def test_join_puts_one_batch_after_the_other():
 
 
 UNDEFINED = [
-    (name, w) for name, sde in CASES.items() for w in WEIGHTINGS if not is_defined(sde, w, "is")
+    (name, w) for name, sde in CASES.items() for w in WEIGHTINGS if w != "rescale" and not is_defined(sde, w, "is")
 ]  # by design: r_un of the geometric SDE
 
 
@@ -148,10 +149,36 @@ def test_the_only_undefined_combination_is_r_un_of_the_geometric_sde():
     assert {(type(CASES[name]), w) for name, w in UNDEFINED} == {(GeometricVPSDE, "un")}
 
 
-@pytest.mark.parametrize(("name", "weighting"), UNDEFINED)
+@pytest.mark.parametrize(("name", "weighting"), [*UNDEFINED, *((name, "rescale") for name in CASES if name != "vesde")])
 def test_undefined_combinations_are_refused(name, weighting):
-    with pytest.raises(ConfigError, match=r"objective\.time = is with objective\.weighting = un.*uniform"):
+    message = rf"objective\.time = is with objective\.weighting = {weighting}.*uniform"
+    with pytest.raises(ConfigError, match=message):
         build_time_sampler(CASES[name], weighting, "is")
+
+
+@pytest.mark.parametrize("time", TIMES)
+def test_the_rescaled_objective_needs_a_variance_below_one(time):
+    with pytest.raises(ConfigError, match=r"objective\.weighting = rescale.*VESDE"):
+        build_time_sampler(CASES["vesde"], "rescale", time)
+
+
+@pytest.mark.parametrize("name", [name for name, weighting, _ in SAMPLERS if weighting == "rescale"])
+def test_the_rescaled_weight_keeps_its_digits(name):
+    """1 - variance is 4e-5 and less at t = 1; in single precision it must come without subtraction."""
+    sde, t = CASES[name], times(CASES[name], start=0.5)
+    exact = WEIGHTINGS["rescale"](sde, t)
+    torch.testing.assert_close(exact * (1 - sde.variance(t)), torch.ones_like(t), rtol=1e-11, atol=0)
+    torch.testing.assert_close(WEIGHTINGS["rescale"](sde, t.float()).double(), exact, rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("name", ["vpsde", "geometric"])
+def test_the_rescaled_loss_of_a_standard_normal_is_flat(name):
+    rho = torch.linspace(0, 1, 101, dtype=torch.float64)
+    sample = build_time_sampler(CASES[name], "rescale", "uniform").sample(rho)
+    terms = sample.prior_weight * normal_error(CASES[name], sample.time, variance=1.0)
+    expected = 0.5 * (1 - CASES[name].time_eps)
+    # The geometric latents are standard normal up to sigma2_0 = 3e-5.
+    torch.testing.assert_close(terms, torch.full_like(terms, expected), rtol=1e-3, atol=0)
 
 
 def test_unknown_names_are_refused():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from lsgm.config import ConfigError, FrechetConfig
-from lsgm.evaluation.frechet import FEATURES, build_features, frechet_distance
+from lsgm.evaluation.frechet import FEATURES, GaussianStatistics, build_features, frechet_distance, gaussian_distance
 from lsgm.evaluation.frechet.extractor import find_weights
 
 RANDOM = FrechetConfig(features="random_conv", batch_size=64)
@@ -88,6 +89,34 @@ def test_number_of_reference_images():
     real = images(100)
     result = frechet_distance(real[:70], real, config)
     assert (result.num_reference, result.value) == (70, pytest.approx(0, abs=1e-8))
+
+
+def test_official_processes_average_the_parts_of_the_samples():
+    """Ten, ten and nine samples; three means and covariances, each with its own n - 1, averaged."""
+    real, fresh = images(60, seed=1), images(29, seed=2) / 255
+    features = build_features(RANDOM, None)
+    parts = np.split(features(fresh).double().numpy(), [10, 20])
+    mean = np.mean([part.mean(0) for part in parts], axis=0)
+    covariance = np.mean([np.cov(part, rowvar=False) for part in parts], axis=0)
+    of_real = features(real / 255).double().numpy()
+    pooled = GaussianStatistics(*map(torch.from_numpy, (of_real.mean(0), np.cov(of_real, rowvar=False))), 60)
+    expected = gaussian_distance(GaussianStatistics(torch.from_numpy(mean), torch.from_numpy(covariance), 29), pooled)
+
+    for batch_size in (4, 64):
+        config = RANDOM.model_copy(update={"official_processes": 3, "batch_size": batch_size})
+        result = frechet_distance(fresh, real, config)
+        assert result.value == pytest.approx(expected, rel=1e-4)
+        assert "3 parts of the samples averaged" in result.protocol
+        assert (result.num_samples, result.num_reference) == (29, 60)
+    own = frechet_distance(fresh, real, RANDOM)
+    assert own.value != pytest.approx(expected, rel=1e-2) and "averaged" not in own.protocol
+
+
+def test_too_many_processes_are_refused():
+    config = RANDOM.model_copy(update={"official_processes": 6})
+    with pytest.raises(ConfigError, match=r"evaluate\.frechet\.official_processes = 6: .* there are 11"):
+        frechet_distance(images(11), images(20), config)
+    assert frechet_distance(images(12), images(20), config).value > 0
 
 
 def test_bad_images_are_errors():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lsgm.evaluation.frechet import GaussianStatistics, gaussian_distance, gaussian_statistics
+from lsgm.evaluation.frechet import GaussianStatistics, averaged_statistics, gaussian_distance, gaussian_statistics
 from lsgm.evaluation.frechet.torchvision_import import import_torchvision
 
 
@@ -66,6 +66,21 @@ def test_pooled_statistics_do_not_depend_on_batches():
     np.testing.assert_allclose(pooled.covariance, np.cov(features.numpy(), rowvar=False), rtol=1e-9)
     np.testing.assert_allclose(pooled.mean, features.mean(0), rtol=1e-14)
     assert pooled.count == 101
+
+
+def test_averaged_statistics():
+    """The pooled scatter is that of the parts and that between their means; the average has the first alone."""
+    features = torch.randn(101, 6, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    parts = [gaussian_statistics([part]) for part in features.tensor_split(3)]
+    average, pooled = averaged_statistics(parts), gaussian_statistics([features])
+    expected = sum(np.cov(part.numpy(), rowvar=False) for part in features.tensor_split(3)) / 3
+    np.testing.assert_allclose(average.covariance, expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        average.mean, (features[:34].mean(0) + features[34:68].mean(0) + features[68:].mean(0)) / 3
+    )
+    assert average.count == 101 and not torch.allclose(average.covariance, pooled.covariance, rtol=1e-3)
+    alone = averaged_statistics([pooled])
+    assert torch.equal(alone.mean, pooled.mean) and torch.equal(alone.covariance, pooled.covariance)
 
 
 def test_not_finite_is_an_error():

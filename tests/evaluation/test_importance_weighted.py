@@ -27,6 +27,14 @@ def test_exact_posterior_gives_the_evidence_with_any_number_of_samples():
         assert result.num_samples == count and result.num_images == 5
 
 
+def test_mean_over_the_authors_processes():
+    model, images = ToyModel(LinearVae()), toy_images(5)
+    plain = importance_weighted_bound(model, images, toy_config(num_iw_samples=2), 1, CPU)
+    padded = importance_weighted_bound(model, images, toy_config(num_iw_samples=2, official_processes=3), 1, CPU)
+    assert padded.mean_nats == pytest.approx((plain.per_image.sum() + plain.per_image[0]).item() / 6)
+    assert padded.stderr_nats == plain.stderr_nats and torch.equal(padded.per_image, plain.per_image)
+
+
 def test_bound_falls_to_the_evidence():
     model, images = ToyModel(LinearVae(inflation=1.6)), toy_images(40)
     exact = -evidence(model, images).mean().item()

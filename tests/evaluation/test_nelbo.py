@@ -123,6 +123,20 @@ def test_number_of_images_is_limited():
     assert some.num_images == 4 and torch.equal(some.per_image, every.per_image[:4])
 
 
+def test_mean_over_the_authors_processes():
+    """Seven images on four processes are two each, so that the first one counts twice; the spread is the images'."""
+    model, images = ToyModel(LinearVae()), toy_images(7)
+    plain = evaluate_nelbo(model, images, toy_config(), 1, CPU)
+    padded = evaluate_nelbo(model, images, toy_config(official_processes=4), 1, CPU)
+    assert torch.equal(padded.per_image, plain.per_image)
+    expected = (plain.per_image.sum() + plain.per_image[0]) / 8
+    assert padded.mean_nats == pytest.approx(expected.item(), rel=1e-12) and padded.mean_nats != plain.mean_nats
+    assert padded.reconstruction + padded.negative_entropy + padded.cross_entropy == pytest.approx(padded.mean_nats)
+    assert (padded.stderr_nats, padded.num_images) == (plain.stderr_nats, 7)
+    even = evaluate_nelbo(model, images, toy_config(official_processes=7), 1, CPU)
+    assert even.mean_nats == pytest.approx(plain.mean_nats, rel=1e-12)
+
+
 def test_more_probes_keep_the_mean_and_shrink_the_spread():
     model, images = gaussian_lsgm("vpsde", 1e-4), toy_images(1)
     spread = {}

@@ -108,3 +108,51 @@ def test_images_do_not_depend_on_batch_size():
     first, second = sample_images(model, config, 1, CPU), sample_images(model, other, 1, CPU)
     torch.testing.assert_close(first.images, second.images, rtol=0, atol=1e-4)
     assert first.num_batches == 3 and second.num_batches == 1
+
+
+def masked() -> Lsgm:
+    model = randomised(experiment())
+    model.prior.mixing_logit.data.fill_(0.0)
+    model.prior.deactivate(torch.arange(model.vae.prior_shape[0]) % 2 == 0)
+    return model
+
+
+def unmasked() -> Lsgm:
+    """The same with its mask lost, as the authors' files lose it."""
+    model = masked()
+    model.prior.active.fill_(1)
+    return model
+
+
+@pytest.mark.parametrize("official_probes", [True, False])
+def test_official_mask_of_the_nelbo(official_probes):
+    keys = {"tol": 1e-2, "time_end": 1e-3, "official_probes": official_probes}
+    own, official = experiment(**keys), experiment(**keys, official_mask=True)
+    model = masked()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    found = evaluate_nelbo(model, images(3), official, 1, CPU).per_image
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert torch.equal(found, evaluate_nelbo(unmasked(), images(3), own, 1, CPU).per_image)
+    assert (found - evaluate_nelbo(model, images(3), own, 1, CPU).per_image).abs().max() > 0.01
+
+
+@pytest.mark.parametrize("solver", ["ode", "ancestral"])
+def test_official_mask_of_the_samples(solver):
+    own = SampleConfig(num_samples=3, batch_size=3, solver=solver, num_steps=10, tol=1e-2, time_end=1e-3)
+    official = own.model_copy(update={"official_mask": True})
+    model = masked()
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    found = sample_images(model, official, 1, CPU).images
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert torch.equal(found, sample_images(unmasked(), own, 1, CPU).images)
+    assert not torch.allclose(found, sample_images(model, own, 1, CPU).images, atol=1e-4)
+
+
+def test_switches_of_the_evaluation_mean_nothing_for_a_vae_alone():
+    model = Lsgm(randomised(experiment()).vae)
+    plain = evaluate_nelbo(model, images(3), experiment(), 1, CPU)
+    switched = evaluate_nelbo(model, images(3), experiment(official_mask=True, official_probes=True), 1, CPU)
+    assert torch.equal(plain.per_image, switched.per_image)
+    config = SampleConfig(num_samples=2, batch_size=2, official_mask=True)
+    own = config.model_copy(update={"official_mask": False})
+    assert torch.equal(sample_images(model, config, 1, CPU).images, sample_images(model, own, 1, CPU).images)

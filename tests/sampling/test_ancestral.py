@@ -32,9 +32,11 @@ def test_step_table_agrees_with_the_reference(reference, name, key):
     arrays = np.load(reference / "d_mixed_ce.npz")
     for choice, official in (("beta", "betas_init"), ("beta_post", "betas_post_init")):
         table = step_table(sde_named(name), 1000, choice)
-        np.testing.assert_allclose(1 - table.variance, arrays[f"disc_{key}_alpha_bars"], rtol=2e-4)
-        # The reference is float32, in which small betas of the geometric SDE are differences of ones.
-        np.testing.assert_allclose(table.noise_variance, arrays[f"disc_{key}_{official}"], rtol=1e-3, atol=1.5e-7)
+        np.testing.assert_allclose(table.noise_variance, arrays[f"disc_{key}_{official}"], rtol=1e-7)
+        np.testing.assert_allclose(table.beta, arrays[f"disc_{key}_betas_init"], rtol=1e-7)
+        np.testing.assert_allclose(table.posterior_variance, arrays[f"disc_{key}_betas_post_init"], rtol=1e-7)
+        np.testing.assert_allclose(1 - table.beta, arrays[f"disc_{key}_alphas"], rtol=1e-7)
+        np.testing.assert_allclose(1 - table.variance, arrays[f"disc_{key}_alpha_bars"], rtol=1e-7)
 
 
 @pytest.mark.parametrize("name", VP_SDES)

@@ -79,13 +79,18 @@ def test_prior_only(tmp_path):
     check_resume("train", config, tmp_path)
 
 
+def test_prior_on_a_frozen_vae_whose_statistics_move(tmp_path):
+    config = run_config(train=train_settings(train_vae=False, official_frozen_vae=True))
+    check_resume("train", config, tmp_path)
+
+
 def test_measured_sde(tmp_path):
     config = run_config(sde=VESDE, objective=OBJECTIVES["algorithm 1"], train=train_settings(train_vae=False))
     check_resume("train", config, tmp_path)
 
 
 def test_float16(tmp_path):
-    config = run_config(train=train_settings(precision="float16"))
+    config = run_config(train=train_settings(precision="float16", official_spectral=True))
     check_resume("train", config, tmp_path)
 
 

@@ -25,3 +25,15 @@ def test_a_network_without_them():
     statistics.keep()
     statistics.restore()
     assert statistics.total() is None
+
+
+def test_only_what_moves_is_watched():
+    """A norm in evaluation mode keeps its statistics, broken ones too, and so says nothing about a step."""
+    network = nn.Sequential(nn.BatchNorm2d(3).eval(), nn.BatchNorm2d(3))
+    network[0].running_mean.fill_(torch.nan)
+    statistics = RunningStatistics(network)
+    assert torch.isfinite(statistics.total())
+    network[1].running_mean.fill_(torch.inf)
+    assert not torch.isfinite(statistics.total())
+    statistics.restore()
+    assert not network[1].running_mean.any()

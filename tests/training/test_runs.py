@@ -98,8 +98,8 @@ def test_joint_training_moves_both_networks(tmp_path, recorder, pretrained, obje
     frozen = [name for name in before if torch.equal(after[name], before[name])]
     assert frozen == []
     expected = {"loss_vae", "regulariser_vae", "regulariser_prior", "grad_norm_vae", "grad_norm_prior", "lr_vae"}
-    expected |= {"lr_prior"} | FIELDS
-    assert recorder.records[0].keys() == (expected if objective == "algorithm 1" else expected | {"loss_prior"})
+    expected |= {"lr_prior", "loss_prior"} | FIELDS
+    assert recorder.records[0].keys() == expected
     assert recorder.records[0]["kappa"] == pytest.approx(1.0)
 
 

@@ -1,26 +1,34 @@
-"""Evaluation of likelihoods: log p(z_0) by the probability flow, NELBO, importance-weighted bound, units (method 9).
+"""Evaluation of likelihoods: log p(z_0) by the probability flow or in discrete steps, NELBO, importance-weighted bound,
+units (method 9).
 
 Distances between sets of images are in `lsgm.evaluation.frechet`.
 """
 
+from .discretised_elbo import ElboWeights, discretised_elbo, elbo_weights
 from .importance_weighted import ImportanceWeightedResult, importance_weighted_bound
 from .likelihood import PriorLogProb, draw_probes, prior_log_prob
 from .nelbo import NelboResult, NelboTerms, evaluate_nelbo, nelbo_terms
+from .official_probes import official_prior_log_prob
 from .posterior import PosteriorDraw, draw_posterior, posterior_noise, standard_normal_log_prob
-from .units import bits_per_dim, standard_error
+from .units import bits_per_dim, mean_over_processes, standard_error
 
 __all__ = [
+    "ElboWeights",
     "ImportanceWeightedResult",
     "NelboResult",
     "NelboTerms",
     "PosteriorDraw",
     "PriorLogProb",
     "bits_per_dim",
+    "discretised_elbo",
     "draw_posterior",
     "draw_probes",
+    "elbo_weights",
     "evaluate_nelbo",
     "importance_weighted_bound",
+    "mean_over_processes",
     "nelbo_terms",
+    "official_prior_log_prob",
     "posterior_noise",
     "prior_log_prob",
     "standard_error",

@@ -18,7 +18,7 @@ from lsgm.sampling import evaluation_mode, require_finite
 
 from .nelbo import evaluation_batches
 from .posterior import draw_posterior, posterior_noise, standard_normal_log_prob
-from .units import standard_error
+from .units import mean_over_processes, standard_error
 
 if TYPE_CHECKING:
     from lsgm.models.lsgm import Lsgm
@@ -30,7 +30,7 @@ class ImportanceWeightedResult:
     """The bound on -log p(x), in nats per image.
 
     Attributes:
-        mean_nats: mean over the images.
+        mean_nats: mean over the images; with `evaluate.nelbo.official_processes` the first may count twice.
         stderr_nats: its standard error, from the spread over images.
         num_images: how many images.
         num_samples: K.
@@ -80,7 +80,7 @@ def importance_weighted_bound(
             bounds.append(math.log(settings.num_iw_samples) - torch.logsumexp(weights, dim=1))
     per_image = torch.cat(bounds).cpu().double()
     return ImportanceWeightedResult(
-        mean_nats=float(per_image.mean()),
+        mean_nats=mean_over_processes(per_image, settings.official_processes),
         stderr_nats=standard_error(per_image),
         num_images=per_image.numel(),
         num_samples=settings.num_iw_samples,

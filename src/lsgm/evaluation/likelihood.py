@@ -4,7 +4,7 @@ log p(z_0) = log N(z(1); 0, base variance) + integral over [t_o, 1] of tr(dF/dz)
 The trace is estimated with one probe n per solve (Hutchinson): n^T J n. The parts of J that are known - f(t) I, and the
 Normal part of a mixed score - enter exactly. A probe that stays fixed during a solve keeps the right-hand side smooth;
 drawing it anew at every call is unbiased too, but the adaptive solver pays for the noise with several times the
-evaluations.
+evaluations: `lsgm.evaluation.official_probes` does so, as a parity switch.
 """
 
 from __future__ import annotations

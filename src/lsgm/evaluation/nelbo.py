@@ -7,6 +7,7 @@ per image. For a VAE alone every group has the standard normal prior.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,12 @@ from torch import Tensor
 
 from lsgm.config import ExperimentConfig, NelboConfig
 from lsgm.data import eval_batches
-from lsgm.sampling import evaluation_mode, require_finite
+from lsgm.sampling import Prior, evaluation_mode, every_channel_active, require_finite
 
-from .likelihood import draw_probes, prior_log_prob
+from .likelihood import PriorLogProb, draw_probes, prior_log_prob
+from .official_probes import official_prior_log_prob
 from .posterior import PosteriorDraw, draw_posterior, posterior_noise, standard_normal_log_prob
-from .units import standard_error
+from .units import mean_over_processes, standard_error
 
 if TYPE_CHECKING:
     from lsgm.models.lsgm import Lsgm
@@ -52,7 +54,8 @@ class NelboResult:
     """NELBO of a set of images, in nats per image; mean_nats = reconstruction + negative_entropy + cross_entropy.
 
     Attributes:
-        mean_nats: mean over the images.
+        mean_nats: mean over the images; with `evaluate.nelbo.official_processes` the first may count twice, here and in
+            the terms.
         stderr_nats: its standard error, from the spread over images (posterior draws and probes included).
         reconstruction: mean of -log p(x|z).
         negative_entropy: mean of log q(z|x).
@@ -98,13 +101,14 @@ def evaluate_nelbo(
     device = torch.device(device)
     settings = config.evaluate.nelbo
     batches = []
-    with evaluation_mode(model):
+    mask = every_channel_active(model.prior) if settings.official_mask else nullcontext()
+    with evaluation_mode(model), mask:
         for indices, x in evaluation_batches(images, config, seed, device):
             noises = posterior_noise(model.vae.latent_shapes, indices, seed, 0, device)
             with torch.no_grad():
                 draw = draw_posterior(model.vae, x, noises)
             batches.append(nelbo_terms(model, draw, indices, settings, seed))
-    return _summarise(batches)
+    return _summarise(batches, settings.official_processes)
 
 
 def evaluation_batches(
@@ -135,8 +139,7 @@ def nelbo_terms(model: Lsgm, draw: PosteriorDraw, indices: list[int], settings: 
     else:
         top = model.vae.num_prior_groups
         z0 = model.vae.join(draw.latents[:top])
-        probes = draw_probes(indices, z0.shape[1:], settings.probe, settings.num_probes, seed)
-        log_p0, nfe = prior_log_prob(model.prior, z0, probes, settings)
+        log_p0, nfe = _prior_log_prob(model.prior, z0, indices, settings, seed)
         log_prior = log_p0 + standard_normal_log_prob(draw.latents[top:]).to(log_p0)
     terms = NelboTerms(draw.reconstruction, draw.log_q, -log_prior, nfe)
     require_finite(terms.reconstruction, "reconstruction term of the NELBO")
@@ -145,17 +148,24 @@ def nelbo_terms(model: Lsgm, draw: PosteriorDraw, indices: list[int], settings: 
     return terms
 
 
-def _summarise(batches: list[NelboTerms]) -> NelboResult:
+def _prior_log_prob(prior: Prior, z0: Tensor, indices: list[int], settings: NelboConfig, seed: int) -> PriorLogProb:
+    if settings.official_probes:
+        return official_prior_log_prob(prior, z0, indices, settings, seed)
+    probes = draw_probes(indices, z0.shape[1:], settings.probe, settings.num_probes, seed)
+    return prior_log_prob(prior, z0, probes, settings)
+
+
+def _summarise(batches: list[NelboTerms], num_processes: int) -> NelboResult:
     reconstruction, negative_entropy, cross_entropy, total = (
         torch.cat([getattr(batch, name).cpu().double() for batch in batches])
         for name in ("reconstruction", "negative_entropy", "cross_entropy", "total")
     )
     return NelboResult(
-        mean_nats=float(total.mean()),
+        mean_nats=mean_over_processes(total, num_processes),
         stderr_nats=standard_error(total),
-        reconstruction=float(reconstruction.mean()),
-        negative_entropy=float(negative_entropy.mean()),
-        cross_entropy=float(cross_entropy.mean()),
+        reconstruction=mean_over_processes(reconstruction, num_processes),
+        negative_entropy=mean_over_processes(negative_entropy, num_processes),
+        cross_entropy=mean_over_processes(cross_entropy, num_processes),
         num_images=total.numel(),
         nfe_mean=sum(batch.nfe for batch in batches) / len(batches),
         per_image=total,

@@ -1,10 +1,11 @@
-"""Units of likelihoods, and the standard error of a mean over images."""
+"""Units of likelihoods, the mean over images and its standard error."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 
@@ -21,6 +22,21 @@ def bits_per_dim(nats: float, shape: Sequence[int]) -> float:
     Source: method 9.
     """
     return nats / (math.log(2.0) * math.prod(shape))
+
+
+def mean_over_processes(values: Tensor, num_processes: int) -> float:
+    """Return the mean over images as so many processes would report it that each evaluate equally many images.
+
+    Where the number of images is not a multiple of theirs, the missing ones are the first ones, counted again.
+
+    Args:
+        values: (N,), one for each image.
+        num_processes: 1 gives the plain mean.
+
+    Source: method 13, item 12.
+    """
+    total = math.ceil(values.numel() / num_processes) * num_processes
+    return float(values[torch.arange(total) % values.numel()].mean())
 
 
 def standard_error(values: Tensor) -> float:

@@ -4,7 +4,7 @@ from .ancestral import StepTable, sample_ancestral, step_table
 from .base import Prior, PriorSamples, StepNoise, predict_noise, state_dtype
 from .errors import NumericalError, SolverError, require_finite
 from .images import ImageBatch, ImageSamples, iterate_images, sample_images
-from .modes import batch_statistics, evaluation_mode
+from .modes import batch_statistics, evaluation_mode, every_channel_active
 from .ode import FlowCoefficients, OdeSolution, flow_coefficients, sample_ode, solve_probability_flow
 from .samplers import SAMPLERS, sample_prior
 from .solver import integrate
@@ -23,6 +23,7 @@ __all__ = [
     "StepTable",
     "batch_statistics",
     "evaluation_mode",
+    "every_channel_active",
     "flow_coefficients",
     "integrate",
     "iterate_images",

@@ -51,7 +51,7 @@ def predict_noise(prior: Prior, latent: Tensor, time: Tensor) -> Tensor:
 
     Args:
         latent: z_t, (B, C, r, r).
-        time: scalar t in [0, 1], shared by the batch.
+        time: t in [0, 1], (B,), or a scalar shared by the batch.
 
     Returns:
         eps_theta(z_t, t), (B, C, r, r), in the precision of the prior.

@@ -19,7 +19,7 @@ from lsgm.config import SampleConfig
 from lsgm.randomness import normal_rows
 
 from .errors import require_finite
-from .modes import batch_statistics, evaluation_mode
+from .modes import batch_statistics, evaluation_mode, every_channel_active
 from .samplers import sample_prior
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def _sample_batch(model: Lsgm, config: SampleConfig, indices: range, seed: int, 
     noises = _draw_noises(model, indices, seed, device)
     with evaluation_mode(model):
         started = _clock(device)
-        latents, nfe = _sample_latents(model, config, noises, indices, seed)
+        with every_channel_active(model.prior) if config.official_mask else nullcontext():
+            latents, nfe = _sample_latents(model, config, noises, indices, seed)
         for latent in latents:
             require_finite(latent, "sampled latents")
         with batch_statistics(model.vae) if config.batch_statistics else nullcontext():

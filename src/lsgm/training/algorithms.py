@@ -2,76 +2,35 @@
 
 L_q is the VAE's loss and L_p the prior's. Whatever the algorithm, all gradients are taken at the same parameter values,
 before either network is updated, and each with respect to one network only: what L_q says about the prior is discarded
-(except in algorithm 1, where it is the prior's loss), and L_p never reaches the VAE.
+(except in algorithm 1, where L_p is a part of it), and L_p never reaches the VAE.
 """
 
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
-from lsgm.diffusion import cross_entropy_terms, denoising_error, prior_loss
-from lsgm.models import Lsgm
-from lsgm.models.nvae import VaeOutput
+from lsgm.diffusion import prior_loss
 
 from .draws import Diffusion, Draws
-from .ema import Ema
 from .gradients import StepGradients, collect_terms, gradients_of
-from .objective import KlWeights, Nelbo, nelbo
-from .precision import Precision
-from .regularisers import Regulariser
+from .objective import KlWeights, Nelbo
+from .problem import JointProblem
 
+__all__ = ["JointProblem", "prior_only", "reweighted", "separate_disjoint", "separate_joint", "single_loss"]
 
-@dataclass(frozen=True)
-class JointProblem:
-    """What the algorithms act on.
-
-    Attributes:
-        model: VAE and prior.
-        vae_parameters: phi and psi, in a fixed order.
-        prior_parameters: theta.
-        vae_regulariser: lambda_vae R_vae.
-        prior_regulariser: lambda_sgm R_sgm.
-        precision: type of the networks' arithmetic.
-        ema: average of theta, for the algorithm that lets the VAE see it; else None.
-    """
-
-    model: Lsgm
-    vae_parameters: list[Parameter]
-    prior_parameters: list[Parameter]
-    vae_regulariser: Regulariser
-    prior_regulariser: Regulariser
-    precision: Precision
-    ema: Ema | None = None
-
-    def encode(self, x: Tensor, noises: list[Tensor]) -> tuple[VaeOutput, Tensor]:
-        """Return the VAE's output and the prior's latent z0."""
-        with self.precision.autocast():
-            output = self.model.vae(x, noises)
-        return output, self.model.vae.join(output.latents)
-
-    def squared_error(self, z0: Tensor, diffusion: Diffusion) -> Tensor:
-        """(eps - eps_theta)^2 elementwise at the diffused z0."""
-        return denoising_error(self.model.prior.sde, self._predict, z0, diffusion.noise, diffusion.times)
-
-    def bound(self, output: VaeOutput, x: Tensor, squared_error: Tensor, diffusion: Diffusion) -> Nelbo:
-        """The NELBO whose cross entropy is estimated from `squared_error` with the weights lambda_q."""
-        weight = diffusion.times.vae_weight
-        return nelbo(self.model.vae, output, x, cross_entropy_terms(self.model.prior.sde, squared_error, weight))
-
-    def _predict(self, z: Tensor, time: Tensor) -> Tensor:
-        with self.precision.autocast():
-            return self.model.prior(z, time)
+# Below it the gradient of L_p, divided out of that of kappa L_p, would have lost digits in half precision.
+SMALLEST_DIVISOR = 0.1
 
 
 def single_loss(problem: JointProblem, x: Tensor, draws: Draws, weights: KlWeights) -> StepGradients:
-    """Algorithm 1: w_ll for both, one batch of times, one loss L_q + lambda_sgm R_sgm, one backward pass.
+    """Algorithm 1: w_ll for both and one batch of times, so that one backward pass serves both networks.
 
-    The prior's cross entropy is thus multiplied by kappa, as in the authors' runs; Adam does not notice the scale.
+    The pass goes through L_q + kappa lambda_sgm R_sgm, whose gradient with respect to theta is kappa times that of
+    L_p. Where this cannot be divided out (small kappa, or KL balancing with a factor for each group) there are two
+    passes. The authors do not divide: with `problem.official_kappa` theta follows L_q + lambda_sgm R_sgm as it is.
 
     Args:
         problem: the networks.
@@ -79,16 +38,17 @@ def single_loss(problem: JointProblem, x: Tensor, draws: Draws, weights: KlWeigh
         draws: random numbers of the step.
         weights: how KL terms enter L_q.
 
-    Source: LSGM App. D, algorithm 1.
+    Source: LSGM App. D, algorithm 1; method 7.1 and 13 (item 4).
     """
     output, z0 = problem.encode(x, draws.posterior)
-    bound = problem.bound(output, x, problem.squared_error(z0, draws.prior), draws.prior)
-    vae_regulariser, prior_regulariser = problem.vae_regulariser(), problem.prior_regulariser()
-    loss = _sum(bound.vae_loss(weights), vae_regulariser, prior_regulariser)
-    gradients = gradients_of(loss, problem.vae_parameters + problem.prior_parameters, problem.precision)
-    split = len(problem.vae_parameters)
-    terms = collect_terms(bound, loss_vae=loss, regulariser_vae=vae_regulariser, regulariser_prior=prior_regulariser)
-    return StepGradients(gradients[:split], gradients[split:], terms)
+    squared_error = problem.squared_error(z0, draws.prior)
+    bound = problem.bound(output, x, squared_error, draws.prior)
+    if problem.official_kappa:
+        return _one_loss(problem, bound, weights, None)
+    loss_prior = prior_loss(squared_error, draws.prior.times.prior_weight).mean()
+    if weights.balances or weights.kappa < SMALLEST_DIVISOR:
+        return _two_losses(problem, bound, weights, loss_prior)
+    return _one_loss(problem, bound, weights, loss_prior)
 
 
 def separate_joint(problem: JointProblem, x: Tensor, draws: Draws, weights: KlWeights) -> StepGradients:
@@ -125,14 +85,7 @@ def separate_disjoint(problem: JointProblem, x: Tensor, draws: Draws, weights: K
     regulariser_prior = problem.prior_regulariser()
     loss_prior = _sum(prior_loss(squared_error, draws.prior.times.prior_weight).mean(), regulariser_prior)
     prior = gradients_of(loss_prior, problem.prior_parameters, problem.precision)
-    terms = collect_terms(
-        bound,
-        loss_vae=loss_vae,
-        loss_prior=loss_prior,
-        regulariser_vae=regulariser_vae,
-        regulariser_prior=regulariser_prior,
-    )
-    return StepGradients(vae, prior, terms)
+    return _result(bound, (vae, prior), (loss_vae, loss_prior), (regulariser_vae, regulariser_prior))
 
 
 def reweighted(problem: JointProblem, x: Tensor, draws: Draws, weights: KlWeights) -> StepGradients:
@@ -161,6 +114,22 @@ def prior_only(problem: JointProblem, x: Tensor, draws: Draws, weights: KlWeight
     return StepGradients(None, prior, collect_terms(bound, loss_prior=loss, regulariser_prior=regulariser))
 
 
+def _one_loss(problem: JointProblem, bound: Nelbo, weights: KlWeights, loss_prior: Tensor | None) -> StepGradients:
+    """Both gradients by one pass through L_q; without `loss_prior`, kappa is left in the prior's as the authors do."""
+    regulariser_vae, regulariser_prior = problem.vae_regulariser(), problem.prior_regulariser()
+    loss_vae = _sum(bound.vae_loss(weights), regulariser_vae)
+    if loss_prior is None:
+        loss = loss_vae = _sum(loss_vae, regulariser_prior)
+    else:
+        loss = loss_vae if regulariser_prior is None else loss_vae + weights.kappa * regulariser_prior
+        loss_prior = _sum(loss_prior, regulariser_prior)
+    gradients = gradients_of(loss, problem.vae_parameters + problem.prior_parameters, problem.precision)
+    vae, prior = gradients[: len(problem.vae_parameters)], gradients[len(problem.vae_parameters) :]
+    if loss_prior is not None and weights.kappa != 1:
+        prior = torch._foreach_div(prior, weights.kappa)
+    return _result(bound, (vae, tuple(prior)), (loss_vae, loss_prior), (regulariser_vae, regulariser_prior))
+
+
 def _two_losses(problem: JointProblem, bound: Nelbo, weights: KlWeights, loss_prior: Tensor) -> StepGradients:
     """Gradients of L_q and L_p that share a graph, each with respect to its own network."""
     regulariser_vae, regulariser_prior = problem.vae_regulariser(), problem.prior_regulariser()
@@ -168,14 +137,19 @@ def _two_losses(problem: JointProblem, bound: Nelbo, weights: KlWeights, loss_pr
     loss_vae = _sum(bound.vae_loss(weights), regulariser_vae)
     prior = gradients_of(loss_prior, problem.prior_parameters, problem.precision, keep_graph=True)
     vae = gradients_of(loss_vae, problem.vae_parameters, problem.precision)
-    terms = collect_terms(
-        bound,
-        loss_vae=loss_vae,
-        loss_prior=loss_prior,
-        regulariser_vae=regulariser_vae,
-        regulariser_prior=regulariser_prior,
-    )
-    return StepGradients(vae, prior, terms)
+    return _result(bound, (vae, prior), (loss_vae, loss_prior), (regulariser_vae, regulariser_prior))
+
+
+def _result(
+    bound: Nelbo,
+    gradients: tuple[tuple[Tensor, ...], tuple[Tensor, ...]],
+    losses: tuple[Tensor, Tensor | None],
+    regularisers: tuple[Tensor | None, Tensor | None],
+) -> StepGradients:
+    """The step's outcome; every pair is the VAE's and the prior's."""
+    names = ("loss_vae", "loss_prior", "regulariser_vae", "regulariser_prior")
+    scalars = dict(zip(names, (*losses, *regularisers), strict=True))
+    return StepGradients(*gradients, collect_terms(bound, **scalars))
 
 
 def _sum(loss: Tensor, *regularisers: Tensor | None) -> Tensor:

@@ -47,11 +47,12 @@ class JointStage:
         self.has_dropout = config.prior.dropout > 0
         self.precision = Precision(config.train.precision, device)
         model.prior.train()
-        model.vae.train(config.train.train_vae).requires_grad_(config.train.train_vae)
+        self._moves_vae = config.train.train_vae or config.train.official_frozen_vae
+        model.vae.train(self._moves_vae).requires_grad_(config.train.train_vae)
         self.branches = {"vae": self._branch("vae")} if config.train.train_vae else {}
         self.branches["prior"] = self._branch("prior")
         self.ema = Ema([self.branches["prior"].flat], config.train.ema_decay)
-        self.statistics = RunningStatistics(model.vae if config.train.train_vae else model.prior)
+        self.statistics = RunningStatistics(model)
         self._problem = self._build_problem()
         self._algorithm = self._choose_algorithm()
         sizes = torch.tensor(group_sizes(model.vae.latent_shapes), device=device)
@@ -60,11 +61,12 @@ class JointStage:
         self._prior_times = build_time_sampler(sde, objective.weighting, objective.time, objective.official_weights)
         self._vae_times = None
         if config.train.train_vae and objective.algorithm == 2:
-            self._vae_times = build_time_sampler(sde, "ll", "is", objective.official_weights)
+            time = "is" if objective.q_time == "ll" else "uniform"
+            self._vae_times = build_time_sampler(sde, "ll", time, objective.official_weights)
 
     @property
     def parts(self) -> dict[str, Stateful]:
-        """Everything with state; a frozen VAE comes from its own file."""
+        """Everything with state; a VAE that does not move at all comes from its own file."""
         parts = {
             "prior": self.model.prior,
             "prior_optimiser": self.branches["prior"].optimiser,
@@ -72,9 +74,10 @@ class JointStage:
             "ema": self.ema,
             "precision": self.precision,
         }
+        if self._moves_vae:
+            parts["vae"] = self.model.vae
         if "vae" in self.branches:
             parts |= {
-                "vae": self.model.vae,
                 "vae_optimiser": self.branches["vae"].optimiser,
                 "vae_regulariser": self._problem.vae_regulariser,
             }
@@ -128,18 +131,20 @@ class JointStage:
         )
 
     def _build_problem(self) -> algorithms.JointProblem:
-        settings, model = self._settings, self.model
+        settings, model, objective = self._settings, self.model, self._config.objective
         vae_coefficient = settings.sr_coeff_vae if settings.train_vae else 0.0
+        reduced = self.precision.reduced if settings.official_spectral else None
         return algorithms.JointProblem(
             model=model,
             vae_parameters=self.branches["vae"].parameters if settings.train_vae else [],
             prior_parameters=self.branches["prior"].parameters,
-            vae_regulariser=Regulariser(model.vae, vae_coefficient, True, self.seed, "vae"),
+            vae_regulariser=Regulariser(model.vae, vae_coefficient, True, self.seed, "vae", reduced),
             prior_regulariser=Regulariser(
-                model.prior, settings.sr_coeff_sgm, settings.sr_sgm_convs, self.seed, "prior"
+                model.prior, settings.sr_coeff_sgm, settings.sr_sgm_convs, self.seed, "prior", reduced
             ),
             precision=self.precision,
-            ema=self.ema if self._config.objective.update_q_ema else None,
+            ema=self.ema if objective.update_q_ema else None,
+            official_kappa=objective.official_kappa,
         )
 
     def _choose_algorithm(self) -> Algorithm:

@@ -36,6 +36,11 @@ class KlWeights:
     kappa: float
     sizes: Tensor | None = None
 
+    @property
+    def balances(self) -> bool:
+        """Whether the groups' terms have different weights: only while kappa anneals."""
+        return self.sizes is not None and self.kappa < 1
+
 
 @dataclass(frozen=True)
 class Nelbo:
@@ -53,11 +58,8 @@ class Nelbo:
 
     def vae_loss(self, weights: KlWeights) -> Tensor:
         """L_q without its regulariser, a 0-d tensor."""
-        if weights.sizes is None or weights.kappa >= 1:
-            balanced = self.kl.sum(dim=1)
-        else:
-            balanced = self.kl @ balancing_coefficients(self.kl, weights.sizes)
-        return (self.reconstruction + weights.kappa * balanced).mean()
+        kl = self.kl @ balancing_coefficients(self.kl, weights.sizes) if weights.balances else self.kl.sum(dim=1)
+        return (self.reconstruction + weights.kappa * kl).mean()
 
     def active_channels(self) -> Tensor:
         """Latent channels whose KL is above 0.1 nat, counted in each group, (groups,)."""

@@ -36,11 +36,14 @@ class Precision:
         self.scale = FIRST_SCALE if self.dtype == torch.float16 else 1.0
         self._finite_in_a_row = 0
 
+    @property
+    def reduced(self) -> torch.dtype | None:
+        """The type below float32 that the networks run in, if they do."""
+        return None if self.dtype == torch.float32 else self.dtype
+
     def autocast(self) -> AbstractContextManager:
         """Return the context for forward passes."""
-        if self.dtype == torch.float32:
-            return nullcontext()
-        return torch.autocast(self._device.type, self.dtype)
+        return nullcontext() if self.reduced is None else torch.autocast(self._device.type, self.reduced)
 
     def scaled(self, loss: Tensor) -> Tensor:
         """Return the loss to take gradients of."""

@@ -41,9 +41,22 @@ class Regulariser:
         with_convolutions: whether the spectral term is in R.
         seed: for the power iteration.
         purpose: distinguishes the networks' draws.
+        reduced: parity switch, the type in which the power iteration multiplies; see `SpectralNorms`.
+
+    Attributes:
+        spectral: the spectral norms; None where R has no spectral term.
+        scales: the norms' scales gamma, by their length.
     """
 
-    def __init__(self, network: nn.Module, coefficient: float, with_convolutions: bool, seed: int, purpose: str):
+    def __init__(
+        self,
+        network: nn.Module,
+        coefficient: float,
+        with_convolutions: bool,
+        seed: int,
+        purpose: str,
+        reduced: torch.dtype | None = None,
+    ) -> None:
         self.coefficient = coefficient
         device = next(network.parameters()).device
         weights, shapes = [], []
@@ -52,17 +65,17 @@ class Regulariser:
                 if _is_convolution(module):
                     weights.append(_effective_weight(module))
                     shapes.append(module.weight.shape)
-        self.spectral = SpectralNorms(weights, shapes, seed, purpose, device) if weights else None
-        self._scales: dict[int, list[nn.Parameter]] = {}
+        self.spectral = SpectralNorms(weights, shapes, seed, purpose, device, reduced) if weights else None
+        self.scales: dict[int, list[nn.Parameter]] = {}
         for module in network.modules():
             if isinstance(module, NORMS) and module.weight is not None:
-                self._scales.setdefault(module.weight.numel(), []).append(module.weight)
+                self.scales.setdefault(module.weight.numel(), []).append(module.weight)
         self._zero = torch.zeros((), device=device)
 
     def terms(self) -> RegulariserTerms:
         """R of the present weights, with gradient; the spectral term is of the weights of the last forward pass."""
         spectral = self._zero if self.spectral is None else self.spectral()
-        scales = [torch.stack(group).abs().amax(dim=1).sum() for group in self._scales.values()]
+        scales = [torch.stack(group).abs().amax(dim=1).sum() for group in self.scales.values()]
         return RegulariserTerms(spectral, sum(scales, self._zero))
 
     def __call__(self) -> Tensor | None:

@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 
 class RunningStatistics:
-    """Copy of the running means and variances of a network.
+    """Copy of the running means and variances of all batch norms in training mode: the others' do not move.
 
     Args:
-        network: in training mode.
+        network: with each part in the mode that it will have.
     """
 
     def __init__(self, network: nn.Module) -> None:
         self._buffers = [
             buffer
             for module in network.modules()
-            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats and module.training
             for buffer in (module.running_mean, module.running_var)
         ]
         self._copies = [buffer.clone() for buffer in self._buffers]

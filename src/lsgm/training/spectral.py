@@ -2,6 +2,9 @@
 
 Matrices of equal shape are stacked, so the number of operations grows with the shapes and not with the layers. The
 vectors persist from step to step: the weights change little, and four iterations follow them.
+
+The authors' runs do all of it under autocast (method 13, item 11): with `reduced`, operands and results of every
+product are rounded to that type, those of the last one, u'Wv, and so its gradient included; norms are in float32.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ class SpectralNorms:
         seed: for the vectors at the start.
         purpose: distinguishes the draws of two networks.
         device: where the weights are.
+        reduced: parity switch, type of the products; None for that of the weights, float32 at least.
 
     Attributes:
         left: the left singular vectors, (layers, out) for each matrix shape `OUTxIN`, in the order of the layers.
@@ -40,7 +44,9 @@ class SpectralNorms:
         seed: int,
         purpose: str,
         device: torch.device,
+        reduced: torch.dtype | None = None,
     ) -> None:
+        self._reduced = reduced
         self._groups: dict[str, list[Callable[[], Tensor]]] = {}
         for weight, shape in zip(weights, shapes, strict=True):
             self._groups.setdefault(f"{shape[0]}x{shape[1:].numel()}", []).append(weight)
@@ -59,9 +65,11 @@ class SpectralNorms:
         for key, group in self._groups.items():
             matrices = torch.stack([weight().flatten(1) for weight in group])
             matrices = matrices.to(torch.promote_types(matrices.dtype, torch.float32))
-            left, right = _iterate(matrices.detach(), self.left[key].to(matrices.dtype), iterations)
-            self.left[key] = left
-            values = (torch.bmm(left[:, None], matrices)[:, 0] * right).sum()
+            before = self.left[key].to(matrices.dtype)
+            left, right = self._iterate(matrices.detach(), before, iterations)
+            # A weight of zeros must not leave a vector of zeros, from which there is no way back.
+            self.left[key] = torch.where(left.any(dim=1, keepdim=True), left, before)
+            values = self._singular_values(left, matrices, right).sum()
             total = values if total is None else total + values
         if total is None:
             return torch.zeros(())
@@ -76,15 +84,32 @@ class SpectralNorms:
         self.left = {key: saved.to(self.left[key].device) for key, saved in state["left"].items()}
         self.started = bool(state["started"])
 
+    @torch.no_grad()
+    def _iterate(self, matrices: Tensor, left: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+        """Unit vectors (layers, out) and (layers, in) after v ~ W'u, u ~ Wv, `iterations` times."""
+        transposed = matrices.transpose(1, 2)
+        left = left[:, None]
+        for _ in range(iterations):
+            right = self._product(left, matrices)
+            if self._reduced is not None:
+                # Two products in a row leave the range of float16 where the weights are still near zero.
+                right = _unit(right)
+            left = _unit(self._product(right, transposed))
+        return left[:, 0], _unit(right)[:, 0]
 
-@torch.no_grad()
-def _iterate(matrices: Tensor, left: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Unit vectors (layers, out) and (layers, in) after v ~ W'u, u ~ Wv, `iterations` times."""
-    transposed = matrices.transpose(1, 2)
-    left = left[:, None]
-    for _ in range(iterations):
-        right = torch.bmm(left, matrices)
-        left = torch.bmm(right, transposed)
-        left = left / torch.linalg.vector_norm(left, dim=2, keepdim=True).clamp_min(SMALLEST_NORM)
-    right = right / torch.linalg.vector_norm(right, dim=2, keepdim=True).clamp_min(SMALLEST_NORM)
-    return left[:, 0], right[:, 0]
+    def _singular_values(self, left: Tensor, matrices: Tensor, right: Tensor) -> Tensor:
+        """u'Wv of every layer."""
+        if self._reduced is None:
+            return torch.bmm(left[:, None], matrices)[:, 0] * right
+        return self._product(left[:, None], self._product(matrices, right[:, :, None]))
+
+    def _product(self, first: Tensor, second: Tensor) -> Tensor:
+        """Product of stacked matrices, through the reduced type if there is one."""
+        if self._reduced is None:
+            return torch.bmm(first, second)
+        return torch.bmm(first.to(self._reduced), second.to(self._reduced)).to(first.dtype)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Rows of (layers, 1, n), divided by their norms."""
+    return vectors / torch.linalg.vector_norm(vectors, dim=2, keepdim=True).clamp_min(SMALLEST_NORM)

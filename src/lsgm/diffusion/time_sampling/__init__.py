@@ -6,6 +6,8 @@ objective. To add one: write the proposal, and name it in `importance.IMPORTANCE
 
 from __future__ import annotations
 
+import torch
+
 from lsgm.config import ConfigError
 
 from ..base import Sde
@@ -25,7 +27,7 @@ def build_time_sampler(sde: Sde, weighting: str, time: str, official_weights: bo
 
     Args:
         sde: the forward process.
-        weighting: `ll`, `un` or `re`: the prior's objective, and what `is` is optimal for.
+        weighting: `ll`, `un`, `re` or `rescale`: the prior's objective, and what `is` is optimal for.
         time: `uniform` or `is` (importance sampled).
         official_weights: the published code's constants in place of the exact ones.
 
@@ -36,5 +38,7 @@ def build_time_sampler(sde: Sde, weighting: str, time: str, official_weights: bo
         raise ConfigError(f"objective.weighting = {weighting!r} is unknown; there are: {', '.join(WEIGHTINGS)}")
     if time not in TIMES:
         raise ConfigError(f"objective.time = {time!r} is unknown; there are: {', '.join(TIMES)}")
+    # A weighting that this SDE cannot have says so here, and not at the first step.
+    WEIGHTINGS[weighting](sde, torch.ones(1))
     proposal = UniformProposal(sde) if time == "uniform" else importance_proposal(sde, weighting)
     return TimeSampler(sde, weighting, proposal, official_weights)

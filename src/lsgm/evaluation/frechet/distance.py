@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lsgm.config import FrechetConfig
+from lsgm.config import ConfigError, FrechetConfig
 
 from .cache import cached_statistics
 from .extractor import FeatureExtractor, as_float
 from .features import build_features
-from .gaussian import GaussianStatistics, gaussian_distance, gaussian_statistics
+from .gaussian import GaussianStatistics, averaged_statistics, gaussian_distance, gaussian_statistics
 from .inception import Protocol
 
 RANGE_TOLERANCE = 1.0e-4
@@ -64,7 +64,7 @@ def frechet_distance(
         reference: real images (M, C, h, w), uint8, un-augmented and not binarised. Where the samples are larger by an
             even margin, the reference is zero-padded like the model's input (method 11: 28x28 sets are compared at
             32x32).
-        config: features, weights, number of reference images (the first ones), batch size.
+        config: features, weights, number of reference images (the first ones), batch size, number of parts.
         root: data root, where relative paths of weights start.
         device: where the features are computed.
         protocol: resize for Inception: clean-fid's own, or the paper's.
@@ -74,14 +74,16 @@ def frechet_distance(
         The distance with its name, protocol, counts and, where the counts are too small, a note.
 
     Raises:
-        ConfigError: weights absent or not as expected, images that the features are not made for.
+        ConfigError: weights absent or not as expected, images that the features are not made for, more parts than
+            there are pairs of samples.
         ValueError: shapes that do not fit, values out of range or not finite, fewer than 2 images.
     """
     _check_images(samples, reference)
+    _check_parts(len(samples), config.official_processes)
     extractor = build_features(config, root, device, protocol)
     extractor.check((int(samples.shape[1]), int(samples.shape[2]), int(samples.shape[3])))
     real = _pad_to(reference[: config.num_reference].cpu(), samples)
-    ours = gaussian_statistics(_features(samples, extractor, config.batch_size))
+    ours = _sample_statistics(samples, extractor, config)
     theirs = cached_statistics(
         cache, real, extractor, lambda: gaussian_statistics(_features(real, extractor, config.batch_size))
     )
@@ -90,6 +92,8 @@ def frechet_distance(
         remarks.append(f"real images zero-padded to {real.shape[2]}x{real.shape[3]}")
     if _is_eight_bit(samples):
         remarks.append("samples stored with 8 bits")
+    if config.official_processes > 1:
+        remarks.append(f"means and covariances of {config.official_processes} parts of the samples averaged")
     return FrechetResult(
         value=gaussian_distance(ours, theirs),
         name=extractor.measure,
@@ -100,6 +104,12 @@ def frechet_distance(
         weights_sha256=extractor.weights_sha256,
         note=_warning(ours, theirs, extractor.dimension),
     )
+
+
+def _sample_statistics(samples: Tensor, extractor: FeatureExtractor, config: FrechetConfig) -> GaussianStatistics:
+    """Statistics of all samples, or the averages over contiguous parts, of which the last may be one image shorter."""
+    parts = samples.tensor_split(config.official_processes)
+    return averaged_statistics([gaussian_statistics(_features(part, extractor, config.batch_size)) for part in parts])
 
 
 def _features(images: Tensor, extractor: FeatureExtractor, batch_size: int) -> Iterator[Tensor]:
@@ -120,6 +130,14 @@ def _check_images(samples: Tensor, reference: Tensor) -> None:
     low, high = float(samples.min()), float(samples.max())
     if low < -RANGE_TOLERANCE or high > 1 + RANGE_TOLERANCE:
         raise ValueError(f"samples must lie in [0, 1], found [{low:.4g}, {high:.4g}]")
+
+
+def _check_parts(num_samples: int, num_parts: int) -> None:
+    if num_samples < 2 * num_parts:
+        raise ConfigError(
+            f"evaluate.frechet.official_processes = {num_parts}: each part needs at least 2 samples, and there are "
+            f"{num_samples}; lower it or raise sample.num_samples"
+        )
 
 
 def _pad_to(reference: Tensor, samples: Tensor) -> Tensor:
