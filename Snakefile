@@ -18,9 +18,13 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/official.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/tolerance.smk"
+include: "workflow/rules/variance.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/cluster.smk"
 
 
 localrules:
@@ -48,11 +52,13 @@ rule all_tables:
 
 rule all_figures:
     input:
-        collect(
-            "results/{scale}/figures/figure5.{format}",
+        figures=collect(
+            "results/{scale}/figures/{figure}.{format}",
             scale=config["scale"],
+            figure=["figure3", "figure4", "figure5", "variance"],
             format=["png", "pdf"],
         ),
+        curves=curve_figures(config["scale"]),
 
 
 rule all:

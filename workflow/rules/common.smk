@@ -5,12 +5,19 @@ from functools import lru_cache
 from pathlib import Path
 
 from lsgm.config import ConfigError, load_experiment
-from lsgm.config.plan import dataset_key, read_resources, read_runs, runs_of_table
+from lsgm.config.plan import STAGES, dataset_key, read_resources, read_runs, runs_of_table
 
 CONFIG = Path(workflow.basedir) / "config"
 TABLES = [2, 3, 4, 5, 6]
+# Figure 4 of the paper is on CelebA-HQ; the demo has no time for it.
+FIGURE4_RUNS = ["celebahq256", "cifar10_best_fid"]
+DEMO_FIGURE4_RUNS = ["cifar10_best_fid"]
 FIGURE5_RUNS = ["mnist", "omniglot", "cifar10_best_fid", "celebahq256"]
+# One run for each of the paper's two forward processes.
+VARIANCE_RUNS = ["cifar10_best_fid", "cifar10_best_nll"]
+OFFICIAL = "official"
 REPORTING = sorted(str(file) for file in Path("src/lsgm/reporting").glob("*.py"))
+DIFFUSION = sorted(str(file) for file in Path("src/lsgm/diffusion").rglob("*.py"))
 
 
 def stop(error):
@@ -30,8 +37,12 @@ PRIORS = [name for name, run in RUNS.items() if run.backbone is not None]
 CELLS = [name for name, run in RUNS.items() if run.cell is not None]
 
 
+SCALES = [path.stem for path in (CONFIG / "scales").glob("*.yaml")]
+TRAINED_SCALES = [scale for scale in SCALES if scale != OFFICIAL]
+
+
 wildcard_constraints:
-    scale="|".join(path.stem for path in (CONFIG / "scales").glob("*.yaml")),
+    scale="|".join(SCALES),
     vae="|".join(VAES),
     prior="|".join(PRIORS),
     run="|".join(RUNS),
@@ -108,6 +119,15 @@ def weights_of(wildcards):
     return str(Path(root or "").expanduser() / file)
 
 
+def official_checkpoint(wildcards):
+    """The authors' checkpoint of a run."""
+    if config["official"] is None:
+        stop(
+            f"no folder of official checkpoints: add --config official=DIR, with DIR/{wildcards.run}.pt in it"
+        )
+    return str(Path(config["official"]).expanduser() / f"{wildcards.run}.pt")
+
+
 def backbone_of(wildcards):
     """The pretrained VAE of a run; all cells of the ablation share one."""
     return (
@@ -161,6 +181,34 @@ def figure_pairs(kind, scale):
         }[kind]
 
 
+def tolerance_files(wildcards):
+    """The measurements that Figure 4 is made from."""
+    runs = DEMO_FIGURE4_RUNS if wildcards.scale == "demo" else FIGURE4_RUNS
+    return [f"results/{wildcards.scale}/{run}/tolerance.json" for run in runs]
+
+
+def variance_files(wildcards):
+    """The measurements that the figure on the objective's variance is made from."""
+    return [f"results/{wildcards.scale}/{run}/variance.json" for run in VARIANCE_RUNS]
+
+
+def curve_figures(scale):
+    """Training curves of the runs in Tables 2 to 5; the authors' checkpoints come without any."""
+    runs = [] if scale == OFFICIAL else [run for run in TABLED_RUNS if run not in CELLS]
+    return [
+        f"results/{scale}/figures/curves/{run}.{suffix}"
+        for run in runs
+        for suffix in ["png", "pdf"]
+    ]
+
+
+def sweep_minutes(wildcards):
+    """Runtime of a sweep over tolerances: as long as it takes to sample at each, and to evaluate once."""
+    tolerances = settings(wildcards.run, wildcards.scale).figures.tolerances
+    minutes = stage_resources(wildcards.scale)
+    return len(tolerances) * minutes.sample.runtime + minutes.evaluate.runtime
+
+
 @lru_cache(maxsize=None)
 def stage_resources(scale):
     """Resources of all stages at one scale."""
@@ -171,9 +219,13 @@ def stage_resources(scale):
 
 
 def needs(stage, key):
-    """A function of the wildcards: threads, mem_mb, runtime or gpu of a stage, from the scale file."""
+    """A function of the wildcards: threads, mem_mb, runtime or gpu of a stage, from the scale file; more on a retry.
 
-    def of_job(wildcards):
-        return getattr(getattr(stage_resources(wildcards.scale), stage), key)
+    Stage None is the one that the wildcard `stage` names.
+    """
+
+    def of_job(wildcards, attempt):
+        needed = stage_resources(wildcards.scale).of(stage or wildcards.stage, attempt)
+        return getattr(needed, key)
 
     return of_job

@@ -11,6 +11,8 @@ rule pretrain:
         "results/{scale}/logs/pretrain/{vae}.log",
     benchmark:
         "results/{scale}/benchmarks/pretrain/{vae}.tsv"
+    wildcard_constraints:
+        scale="|".join(TRAINED_SCALES),
     threads: needs("pretrain", "threads")
     resources:
         mem_mb=needs("pretrain", "mem_mb"),
@@ -23,5 +25,6 @@ rule pretrain:
     message:
         "Pretrain VAE {wildcards.vae}"
     shell:
-        "lsgm pretrain {params.settings} --data {input.data} --device {params.device} --threads {threads}"
+        # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
+        "exec lsgm pretrain {params.settings} --data {input.data} --device {params.device} --threads {threads}"
         " --out {output.model} > {log} 2>&1"

@@ -12,6 +12,8 @@ rule train:
         "results/{scale}/logs/train/{prior}.log",
     benchmark:
         "results/{scale}/benchmarks/train/{prior}.tsv"
+    wildcard_constraints:
+        scale="|".join(TRAINED_SCALES),
     threads: needs("train", "threads")
     resources:
         mem_mb=needs("train", "mem_mb"),
@@ -24,5 +26,6 @@ rule train:
     message:
         "Train {wildcards.prior}"
     shell:
-        "lsgm train {params.settings} --data {input.data} --backbone {input.backbone} --device {params.device}"
+        # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
+        "exec lsgm train {params.settings} --data {input.data} --backbone {input.backbone} --device {params.device}"
         " --threads {threads} --out {output.model} > {log} 2>&1"

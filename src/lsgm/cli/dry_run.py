@@ -23,4 +23,7 @@ def run(args: argparse.Namespace) -> None:
         for part, count in parameter_counts(config, shape).items():
             print(f"# parameters of {part}: {count:,}")
     if not config.is_vae:
-        print(f"# algorithm {config.objective.algorithm} of the paper; settings {config.fingerprint('evaluate')}")
+        trained = (
+            f"algorithm {config.objective.algorithm} of the paper" if config.train.train_vae else "the prior alone"
+        )
+        print(f"# trains: {trained}; settings {config.fingerprint('evaluate')}")

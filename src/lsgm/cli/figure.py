@@ -1,38 +1,22 @@
-"""`lsgm figure`: pictures from samples, such as Figure 5."""
+"""`lsgm figure`: the pictures, one file per figure; each says below it what it was made from."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from lsgm.cli import options
-from lsgm.cli.table import named_files
+from lsgm.cli import figure3, figure4, figure5, figure_curves, figure_variance
+
+FIGURES = (figure3, figure4, figure5, figure_variance, figure_curves)
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
     """Add the verb to the command line."""
     parser = verbs.add_parser(
         "figure",
-        help="make Figure 5: samples beside training images",
-        description="Make Figure 5: for each data set, training images beside samples of the VAE and of the LSGM.",
+        help="make a figure of the paper, or the training curves of a run",
+        description="Make Figure 3, 4 or 5, the variance of the training objective, or the training curves of a run, "
+        "as png and pdf. `lsgm figure 4 --help` says what Figure 4 is made from.",
     )
-    parser.add_argument("number", type=int, choices=(5,), help="which figure of the paper")
-    parser.add_argument(
-        "--data", nargs="+", required=True, metavar="RUN=FILE", help="prepared data of each LSGM, by its name"
-    )
-    parser.add_argument("--samples", nargs="+", required=True, metavar="RUN=FILE", help="samples of each LSGM")
-    parser.add_argument(
-        "--backbone-samples", nargs="+", required=True, metavar="RUN=FILE", help="samples of each LSGM's VAE backbone"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="STEM", help="files to write, without their ending")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> None:
-    """Draw the figure and write it as png and pdf."""
-    data, samples, backbones = map(named_files, (args.data, args.samples, args.backbone_samples))
-    options.require_output_folder(args.out)
-    from lsgm.cli.figure5 import entries
-    from lsgm.reporting.figure5 import write_figure5
-
-    write_figure5(entries(data, samples, backbones), args.out)
+    figures = parser.add_subparsers(dest="figure", required=True, metavar="FIGURE", title="figures")
+    for figure in FIGURES:
+        figure.add_parser(figures)

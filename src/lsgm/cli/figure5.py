@@ -1,15 +1,44 @@
-"""What Figure 5 shows: for each LSGM its training images, samples of its VAE backbone, and its own samples."""
+"""`lsgm figure 5`: for each LSGM its training images, samples of its VAE backbone, and its own samples."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lsgm.cli.samples_file import read_samples
+from lsgm.cli import options
+from lsgm.cli.table import named_files
 from lsgm.config import ConfigError
-from lsgm.data import load_dataset
-from lsgm.reporting.figure5 import SampleBlock
+
+if TYPE_CHECKING:
+    from lsgm.reporting.figure5 import SampleBlock
+
+
+def add_parser(figures: argparse._SubParsersAction) -> None:
+    """Add the figure to `lsgm figure`."""
+    parser = figures.add_parser(
+        "5",
+        help="samples beside training images",
+        description="Figure 5: for each data set, training images beside samples of the VAE and of the LSGM.",
+    )
+    parser.add_argument(
+        "--data", nargs="+", required=True, metavar="RUN=FILE", help="prepared data of each LSGM, by its name"
+    )
+    parser.add_argument("--samples", nargs="+", required=True, metavar="RUN=FILE", help="samples of each LSGM")
+    parser.add_argument(
+        "--backbone-samples", nargs="+", required=True, metavar="RUN=FILE", help="samples of each LSGM's VAE backbone"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="STEM", help="files to write, without their ending")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Draw the figure and write it as png and pdf."""
+    data, samples, backbones = map(named_files, (args.data, args.samples, args.backbone_samples))
+    options.require_output_folder(args.out)
+    from lsgm.reporting.figure5 import write_figure5
+
+    write_figure5(entries(data, samples, backbones), args.out)
 
 
 def entries(data: dict[str, Path], samples: dict[str, Path], backbones: dict[str, Path]) -> list[SampleBlock]:
@@ -18,6 +47,12 @@ def entries(data: dict[str, Path], samples: dict[str, Path], backbones: dict[str
     Raises:
         ConfigError: a run lacks one of its files, or a file is damaged.
     """
+    import numpy as np
+
+    from lsgm.cli.samples_file import read_samples
+    from lsgm.data import load_dataset
+    from lsgm.reporting.figure5 import SampleBlock
+
     blocks = []
     for run, file in data.items():
         if run not in samples or run not in backbones:

@@ -7,12 +7,44 @@ import sys
 from collections.abc import Sequence
 
 import lsgm
-from lsgm.cli import dry_run, evaluate, figure, options, prepare, pretrain, sample, schema, table, train
+from lsgm.cli import (
+    doctor,
+    dry_run,
+    evaluate,
+    export_official,
+    figure,
+    import_official,
+    options,
+    prepare,
+    pretrain,
+    publish,
+    sample,
+    schema,
+    table,
+    tolerance,
+    train,
+    variance,
+)
 from lsgm.config import ConfigError
 
 DONE, BAD_INPUT, RESUMABLE = 0, 2, 75
 
-VERBS = (prepare, pretrain, train, sample, evaluate, table, figure, schema)
+VERBS = (
+    prepare,
+    pretrain,
+    train,
+    sample,
+    evaluate,
+    tolerance,
+    variance,
+    table,
+    figure,
+    publish,
+    schema,
+    import_official,
+    export_official,
+    doctor,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

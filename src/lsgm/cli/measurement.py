@@ -79,7 +79,7 @@ def measure(
     head, dirty = commit()
     return Metrics(
         experiment=config.name,
-        kind="vae" if config.is_vae else "lsgm",
+        kind=config.kind,
         cell=config.cell,
         scale=config.scale,
         status="diverged" if problems else "ok",
@@ -173,9 +173,9 @@ def _frechet(
 def _training(path: Path) -> TrainingMetrics:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        fields = {field: record[field] for field in TrainingMetrics.model_fields}
+        fields = {field: record[field] for field in TrainingMetrics.model_fields if field in record}
     except FileNotFoundError:
         raise ConfigError(f"{path}: no training record beside the model; train again") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise ConfigError(f"{path}: damaged training record ({error}); train again") from None
     return validate(TrainingMetrics, fields, str(path))

@@ -63,6 +63,12 @@ def settings(args: argparse.Namespace) -> ExperimentConfig:
     return load_experiment(args.config, args.scale, args.cell, args.set)
 
 
+def require_prior(args: argparse.Namespace, config: ExperimentConfig) -> None:
+    """Refuse the settings of a VAE alone."""
+    if config.is_vae:
+        raise ConfigError(f"--config {args.config}: a VAE without a score-based prior; name the experiment of an LSGM")
+
+
 def data_root(args: argparse.Namespace) -> Path | None:
     """The folder given, else that of the environment variable LSGM_DATA, else none."""
     root = args.data_root or os.environ.get("LSGM_DATA") or None

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import lsgm
 
+# Tracked files that a number depends on. Results in git, DVC's lock and documents change while a workflow runs.
+SOURCES = ("src", "config", "workflow", "Snakefile")
 LIBRARIES = ("torch", "torchdiffeq", "numpy", "scipy", "scikit-learn", "clean-fid", "safetensors", "snakemake")
 
 
@@ -19,12 +21,13 @@ def timestamp() -> str:
 
 
 def commit() -> tuple[str | None, bool | None]:
-    """Commit of the package's checkout and whether its tracked files differ from it; (None, None) outside git."""
+    """Commit of the package's checkout and whether its code or settings differ from it; (None, None) outside git."""
     folder = Path(lsgm.__file__).parent
     head = _git(folder, "rev-parse", "HEAD")
     if head is None:
         return None, None
-    return head, bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    sources = [f":(top){path}" for path in SOURCES]
+    return head, bool(_git(folder, "status", "--porcelain", "--untracked-files=no", "--", *sources))
 
 
 def versions() -> dict[str, str]:

@@ -33,11 +33,13 @@ def run(args: argparse.Namespace) -> None:
     device = options.start_compute(args)
     from lsgm.cli.training_run import load_backbone, work_folder, write_outcome
     from lsgm.data import load_dataset
+    from lsgm.models import sha256_of
     from lsgm.training import train
 
     dataset = load_dataset(args.data, config.data)
     backbone = load_backbone(args.backbone, config)
-    work = work_folder(args.out, config.fingerprint("train"))
+    # Checkpoints hold the VAE as it has moved from this backbone, so they are of no use on another one.
+    work = work_folder(args.out, f"{config.fingerprint('train')}-{sha256_of(args.backbone)[:8]}")
     result = train(config, dataset, backbone, work, device)
     write_outcome(args.out, work, result, dataset, device)
 

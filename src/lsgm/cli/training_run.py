@@ -11,30 +11,40 @@ from lsgm.cli.provenance import timestamp
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.data import Dataset
 from lsgm.models import Lsgm, load_model, save_model
+from lsgm.models.file_header import FileHeader
 from lsgm.training import TrainResult
 from lsgm.training.log import Record
 
 
-def work_folder(out: Path, fingerprint: str) -> Path:
+def work_folder(out: Path, key: str) -> Path:
     """Folder of checkpoints and curves, beside the output and outside every declared output.
 
     Keyed by the settings: the same settings go on where they stopped, others start anew.
     """
-    work = out.parent / "work" / fingerprint
+    work = out.parent / "work" / key
     work.mkdir(parents=True, exist_ok=True)
     return work
 
 
 def load_backbone(path: Path, config: ExperimentConfig) -> Lsgm:
-    """Load the pretrained VAE, checked against the settings.
+    """Load the VAE that a prior is to be trained on, checked against the settings.
+
+    Args:
+        path: a VAE alone, or an LSGM, of which the VAE is taken and the prior left.
+        config: the experiment that is to be trained; its VAE's settings count.
 
     Raises:
-        ConfigError: not a model file, another architecture, or a VAE whose own training diverged.
+        ConfigError: not a model file, another architecture, or a model whose own training diverged.
     """
-    loaded = load_model(path, config.model_copy(update={"backbone": None}))
+    loaded = load_model(path)
+    alone = {"backbone": None}
+    header = FileHeader(loaded.image_shape, loaded.model.vae.prior_shape, loaded.config.model_copy(update=alone), {})
+    header.require_same_architecture(config.model_copy(update=alone), None, str(path))
     if loaded.extra.get("status") == "diverged":
-        raise ConfigError(f"{path}: this VAE diverged ({loaded.extra.get('reason')}); change its settings and pretrain")
-    return loaded.model
+        raise ConfigError(
+            f"{path}: this model diverged ({loaded.extra.get('reason')}); change its settings, train again"
+        )
+    return Lsgm(loaded.model.vae).eval()
 
 
 def write_outcome(out: Path, work: Path, result: TrainResult, dataset: Dataset, device: str) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .figure_style import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ GRID = (5, 6)  # rows and columns of images in each panel
 TARGET_SIDE = 64  # pixels: smaller images are enlarged by a whole factor near this, so that no viewer blurs them
 GAP = 4
 PANEL_WIDTH = 3.3  # inches
-DPI = 150
+DPI = 150  # enough for enlarged pixels; the file stays small
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def draw_figure5(entries: Sequence[SampleBlock]) -> Figure:
     columns = max(map(len, pictures))
     with seaborn.axes_style("white"), seaborn.plotting_context("paper", font_scale=1.1):
         height = sum(PANEL_WIDTH * share + 0.65 for share in heights)
-        figure = Figure(figsize=(columns * PANEL_WIDTH + 0.3, height), layout="constrained")
+        figure = Figure(figsize=(columns * PANEL_WIDTH + 0.3, height), dpi=DPI, layout="constrained")
         FigureCanvasAgg(figure)
         rows = np.atleast_1d(figure.subfigures(len(entries), 1, height_ratios=[share + 0.14 for share in heights]))
         for row, entry, panels in zip(rows, entries, pictures, strict=True):
@@ -105,15 +105,4 @@ def write_figure5(entries: Sequence[SampleBlock], out_stem: Path) -> list[Path]:
     Returns:
         The two files.
     """
-    figure = draw_figure5(entries)
-    out_stem.parent.mkdir(parents=True, exist_ok=True)
-    written = []
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
-        path = out_stem.with_name(out_stem.name + suffix)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "wb") as file:
-            figure.savefig(file, format=suffix[1:], dpi=DPI, metadata=metadata)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-        written.append(path)
-    return written
+    return save_figure(draw_figure5(entries), out_stem)

@@ -99,7 +99,8 @@ class TrainingMetrics(Section):
     steps: int = Field(ge=0)
     epochs: float = Field(ge=0)
     skipped_updates: int = Field(0, ge=0, description="updates left out because a gradient was not finite")
-    seconds: float = Field(ge=0)
+    seconds: float | None = Field(ge=0, description="null: not known")
+    source: str | None = Field(None, description="where the weights come from; null: trained with this program")
     final: dict[str, float | int | str | None] = Field(default_factory=dict)
 
     @field_validator("final", mode="before")

@@ -93,6 +93,7 @@ def _facts(paper: PaperTable, run: Run) -> dict[str, str]:
     facts = {
         "run": f"run {run.name}",
         "status": "" if metrics.status == "ok" else f"{metrics.status.replace('_', ' ')}: {metrics.reason}",
+        "weights": f"weights: {metrics.training.source}" if metrics.training.source else "",
         "data": f"data {data.title}, {data.num_train:,} training and {data.num_test:,} test images{remark}",
         "scale": f"scale {metrics.scale}{scaled}",
         **_measurements(paper, metrics),

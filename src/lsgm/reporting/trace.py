@@ -21,6 +21,7 @@ def trace(run: Run | None, paper: PaperTable) -> dict[str, object]:
         "our_run": run.name,
         "our_status": metrics.status,
         "our_reason": metrics.reason,
+        "our_weights": metrics.training.source,
         "our_data": metrics.data.title,
         "our_data_is_the_papers": "yes" if metrics.data.name == paper.data else "no",
         "our_scaled_down": metrics.scaled_down,

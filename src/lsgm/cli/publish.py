@@ -1,0 +1,125 @@
+"""`lsgm publish`: tables and metrics files of one scale into a folder that git keeps.
+
+The results themselves are too large for git. This copies what is small and final, in the layout of the results, and
+refuses metrics of a table that were made with other settings than the present ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsgm.config import ConfigError, load_experiment
+from lsgm.config.plan import runs_of_table
+
+if TYPE_CHECKING:
+    from lsgm.reporting import Metrics
+
+METRICS, NUMBERS, TABLES = "metrics.json", "numbers", "tables"
+
+
+def add_parser(verbs: argparse._SubParsersAction) -> None:
+    """Add the verb to the command line."""
+    parser = verbs.add_parser(
+        "publish",
+        help="copy tables and metrics files to a folder that git keeps",
+        description="Copy a scale's tables and metrics files, and write the main numbers of each run to "
+        "numbers/<run>.json, for `dvc metrics show`. Metrics that do not belong to the present settings are refused "
+        "where a table shows them, else left out.",
+    )
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="folder of one scale, e.g. results/demo")
+    parser.add_argument(
+        "--config-dir", type=Path, default=Path("config"), metavar="DIR", help="folder of settings (default: config)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write, e.g. docs/demo")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check every metrics file, then copy."""
+    tables = sorted(args.results.glob(f"{TABLES}/table*.*"))
+    if not tables:
+        raise ConfigError(f"{args.results}: no tables there; `snakemake all_tables` makes them")
+    from lsgm.reporting import read_metrics
+
+    in_tables = _runs_of_tables(tables, args.config_dir)
+    chosen: dict[Path, Metrics] = {}
+    for file in sorted(args.results.rglob(METRICS)):
+        run_name = file.parent.relative_to(args.results)
+        metrics = read_metrics(file)
+        if _is_current(metrics, args.config_dir):
+            chosen[run_name] = metrics
+        elif not in_tables.isdisjoint(path.as_posix() for path in (run_name, *run_name.parents)):
+            raise ConfigError(
+                f"{file}: made with other settings than those in {args.config_dir} now; run `snakemake all_tables`, "
+                f"and if that finds nothing to do, delete {file.parent} and run it again"
+            )
+        else:
+            print(f"left out, made with other settings: {file}")
+
+    for table in tables:
+        _copy(table, args.out / TABLES / table.name)
+    for run_name, metrics in chosen.items():
+        _copy(args.results / run_name / METRICS, args.out / run_name / METRICS)
+        file = _numbers_file(args.out, run_name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(numbers(metrics), indent=2) + "\n", encoding="utf-8")
+    _remove_others(args.out, tables, list(chosen))
+    print(f"{len(tables)} files of tables, {len(chosen)} metrics files -> {args.out}")
+
+
+def numbers(metrics: Metrics) -> dict[str, float | str | None]:
+    """The main numbers of one run, flat; null where it was not measured."""
+    nelbo, nll, frechet, sampling = metrics.nelbo, metrics.nll, metrics.frechet, metrics.sampling
+    return {
+        "status": metrics.status,
+        "nelbo": nelbo.value if nelbo else None,
+        "nelbo_stderr": nelbo.stderr if nelbo else None,
+        "unit": nelbo.unit if nelbo else None,
+        "nll": nll.value if nll else None,
+        "frechet": frechet.value if frechet else None,
+        "nfe": sampling.nfe if sampling else None,
+    }
+
+
+def _runs_of_tables(tables: list[Path], config: Path) -> set[str]:
+    numbers = {int(table.stem.removeprefix("table")) for table in tables}
+    return {run_name for number in numbers for run_name in runs_of_table(number, config)}
+
+
+def _is_current(metrics: Metrics, config: Path) -> bool:
+    """Whether the present settings, at the seed of the run, are those that the metrics were made with."""
+    origin = metrics.provenance
+    try:
+        settings = load_experiment(
+            config / "experiments" / f"{metrics.experiment}.yaml",
+            config / "scales" / f"{metrics.scale}.yaml",
+            metrics.cell,
+            [f"seed={origin.seed}"],
+        )
+    except ConfigError:
+        return False
+    return settings.fingerprint("evaluate") == origin.config_hash
+
+
+def _numbers_file(out: Path, run_name: Path) -> Path:
+    return out / NUMBERS / run_name.with_name(f"{run_name.name}.json")
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _remove_others(out: Path, tables: list[Path], runs: list[Path]) -> None:
+    """Remove what an earlier call wrote for runs and tables that there are no more."""
+    kept = {out / TABLES / table.name for table in tables}
+    kept |= {out / run_name / METRICS for run_name in runs}
+    kept |= {_numbers_file(out, run_name) for run_name in runs}
+    earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *(out / TABLES).glob("table*.*")]
+    for file in earlier:
+        if file not in kept:
+            file.unlink()

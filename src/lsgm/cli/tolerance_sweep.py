@@ -1,0 +1,76 @@
+"""The measurement of `lsgm tolerance`: images at each tolerance of the ODE, their cost and their distance."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lsgm.config import ExperimentConfig
+from lsgm.data import Dataset
+from lsgm.evaluation.frechet import frechet_distance
+from lsgm.models import Lsgm
+from lsgm.reporting.figure_measurements import TolerancePoint
+from lsgm.reporting.metrics import FrechetMetrics
+from lsgm.sampling import NumericalError, sample_images
+
+
+def sweep_settings(config: ExperimentConfig, tol: float, num_samples: int | None = None) -> ExperimentConfig:
+    """The settings with the ODE at one tolerance; `num_samples` None: `figures.num_samples`, else those of sampling."""
+    count = num_samples or config.figures.num_samples or config.sample.num_samples
+    sample = config.sample.model_copy(update={"solver": "ode", "tol": tol, "num_samples": count})
+    return config.model_copy(update={"sample": sample})
+
+
+def sweep(
+    model: Lsgm, dataset: Dataset, config: ExperimentConfig, root: Path | None, device: str
+) -> tuple[list[TolerancePoint], list[str]]:
+    """Measure every tolerance of `figures.tolerances`, from the same noise.
+
+    Args:
+        model: with a prior, on `device`.
+        dataset: prepared data, for the Fréchet reference.
+        config: resolved settings.
+        root: data root, for feature weights.
+        device: where to compute.
+
+    Returns:
+        The points, and why a number is missing where one is.
+    """
+    points, problems = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for tol in config.figures.tolerances:
+            settings = sweep_settings(config, tol)
+            try:
+                if not points:  # the first batch of a process pays for what later ones find ready
+                    sample_images(model, sweep_settings(config, tol, config.sample.batch_size).sample, 0, device)
+                drawn = sample_images(model, settings.sample, config.seed, device)
+            except NumericalError as error:
+                problems.append(f"tolerance {tol:g}: {error}")
+                points.append(TolerancePoint(tol=tol))
+                continue
+            images = _stored(drawn.images, config, dataset.image_shape)
+            frechet = _frechet(images, dataset, config, root, device, Path(folder) / "reference.safetensors")
+            seconds = drawn.seconds / drawn.num_batches
+            points.append(TolerancePoint(tol=tol, nfe=drawn.nfe_mean, seconds_per_batch=seconds, frechet=frechet))
+    return points, problems
+
+
+def _stored(images: Tensor, config: ExperimentConfig, shape: tuple[int, int, int]) -> Tensor:
+    """Images as `lsgm sample` keeps them: without padding, 8 bits."""
+    pad, (_, height, width) = config.data.pad, shape
+    cropped = images[..., pad : pad + height, pad : pad + width]
+    return cropped.mul(255).round().clamp(0, 255).to(torch.uint8)
+
+
+def _frechet(
+    images: Tensor, dataset: Dataset, config: ExperimentConfig, root: Path | None, device: str, cache: Path
+) -> FrechetMetrics | None:
+    settings = config.evaluate.frechet
+    if settings.features == "none":
+        return None
+    real = dataset.train if settings.reference == "train" else torch.cat([dataset.train, dataset.test])
+    result = frechet_distance(images, real, settings, root, device, protocol=settings.protocol, cache=cache)
+    return FrechetMetrics(**{field: getattr(result, field) for field in FrechetMetrics.model_fields})

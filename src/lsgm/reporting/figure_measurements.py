@@ -1,0 +1,86 @@
+"""The files of what is measured for figures only: the sweep over the solver's tolerance, the objective's variance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from lsgm.config import Section
+
+from .metrics import DataMetrics, FrechetMetrics, Provenance
+from .section_file import read_section
+
+
+class FigureMeasurement(Section):
+    """What both files say of the run. `reason` is there where nothing, or not all, could be measured."""
+
+    run: str = Field(description="name of the experiment, or of the cell of Table 6")
+    scale: str
+    status: Literal["ok", "diverged"]
+    reason: str | None = None
+    scaled_down: str | None = Field(None, description="what was made smaller than in the paper; null: nothing")
+    data: DataMetrics
+    provenance: Provenance
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FigureMeasurement:
+        if (self.status == "ok") != (self.reason is None):
+            raise ValueError(f"status {self.status!r} and reason {self.reason!r} do not go together")
+        return self
+
+
+class TolerancePoint(Section):
+    """Images drawn by the probability-flow ODE at one tolerance. Numbers are null where the solver failed."""
+
+    tol: float = Field(gt=0, description="rtol = atol")
+    nfe: float | None = Field(None, ge=0, description="evaluations of the prior per batch, mean over batches")
+    seconds_per_batch: float | None = Field(None, ge=0, description="wall time of prior and decoder")
+    frechet: FrechetMetrics | None = None
+
+
+class ToleranceSweep(FigureMeasurement):
+    """What Figure 4 shows, in the order of the tolerances."""
+
+    format: Literal["tolerance 1"] = "tolerance 1"
+    num_samples: int = Field(ge=2)
+    batch_size: int = Field(ge=1)
+    time_end: float = Field(gt=0, lt=1)
+    points: tuple[TolerancePoint, ...]
+
+
+class VariancePoint(Section):
+    """One objective under one distribution of times; fields as in `lsgm.evaluation.time_variance.TimeVariance`."""
+
+    weighting: Literal["ll", "un", "re"]
+    times: Literal["uniform", "ll", "un", "re"]
+    mean: float = Field(gt=0, description="nats")
+    std: float = Field(ge=0, description="nats, of one term: one image, one noise, one time")
+    normal_variation: float = Field(ge=0, description="std / mean if latents and prior were standard normal")
+
+    @property
+    def variation(self) -> float:
+        """Coefficient of variation: standard deviation over mean."""
+        return self.std / self.mean
+
+
+class VarianceStudy(FigureMeasurement):
+    """How much the prior's objective varies under each distribution of times."""
+
+    format: Literal["variance 1"] = "variance 1"
+    sde: str = Field(description="forward process, as in sde.type")
+    num_images: int = Field(ge=2)
+    num_times: int = Field(ge=1, description="per image")
+    num_dims: int = Field(ge=1, description="D of the prior's latent")
+    points: tuple[VariancePoint, ...]
+
+
+def read_tolerance(path: Path) -> ToleranceSweep:
+    """Read the file of `lsgm tolerance`; a ConfigError says what is wrong with it."""
+    return read_section(path, ToleranceSweep, "tolerance")
+
+
+def read_variance(path: Path) -> VarianceStudy:
+    """Read the file of `lsgm variance`; a ConfigError says what is wrong with it."""
+    return read_section(path, VarianceStudy, "variance")

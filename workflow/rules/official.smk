@@ -1,0 +1,27 @@
+# Scale `official`: the authors' published checkpoints in place of training; all else is as at the paper's scale.
+rule import_official:
+    input:
+        checkpoint=official_checkpoint,
+    output:
+        model="results/official/{run}/model.safetensors",
+        settings="results/official/{run}/model.config.yaml",
+        record="results/official/{run}/training.json",
+    log:
+        "results/official/logs/import/{run}.log",
+    benchmark:
+        "results/official/benchmarks/import/{run}.tsv"
+    wildcard_constraints:
+        run="|".join(name for name in RUNS if name not in CELLS),
+    resources:
+        mem_mb=16000,
+        runtime=60,
+    params:
+        experiment=lambda wildcards: RUNS[wildcards.run].file.relative_to(
+            workflow.basedir
+        ),
+        ema="--ema" if config["official_ema"] else "",
+    message:
+        "Import the authors' checkpoint of {wildcards.run}"
+    shell:
+        "lsgm import-official {input.checkpoint} --expect {params.experiment} {params.ema} --out {output.model}"
+        " > {log} 2>&1"

@@ -1,0 +1,27 @@
+# What a looser tolerance of the sampling ODE saves and costs: Figure 4.
+rule tolerance:
+    input:
+        data=data_of,
+        model="results/{scale}/{run}/model.safetensors",
+        weights=weights_of,
+    output:
+        measurement="results/{scale}/{run}/tolerance.json",
+    log:
+        "results/{scale}/logs/tolerance/{run}.log",
+    benchmark:
+        "results/{scale}/benchmarks/tolerance/{run}.tsv"
+    threads: needs("sample", "threads")
+    resources:
+        mem_mb=needs("evaluate", "mem_mb"),
+        runtime=sweep_minutes,
+        gpu=needs("sample", "gpu"),
+    params:
+        settings=settings_words,
+        data_root=data_root_words,
+        device=config["device"],
+        fingerprint=fingerprint("tolerance"),
+    message:
+        "Sweep the tolerance of {wildcards.run}"
+    shell:
+        "lsgm tolerance {params.settings} {params.data_root} --data {input.data} --model {input.model}"
+        " --device {params.device} --threads {threads} --out {output.measurement} > {log} 2>&1"

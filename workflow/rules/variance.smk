@@ -1,0 +1,25 @@
+# How noisy the training objective is under each distribution of times.
+rule variance:
+    input:
+        data=data_of,
+        model="results/{scale}/{run}/model.safetensors",
+    output:
+        measurement="results/{scale}/{run}/variance.json",
+    log:
+        "results/{scale}/logs/variance/{run}.log",
+    benchmark:
+        "results/{scale}/benchmarks/variance/{run}.tsv"
+    threads: needs("evaluate", "threads")
+    resources:
+        mem_mb=needs("evaluate", "mem_mb"),
+        runtime=needs("evaluate", "runtime"),
+        gpu=needs("evaluate", "gpu"),
+    params:
+        settings=settings_words,
+        device=config["device"],
+        fingerprint=fingerprint("variance"),
+    message:
+        "Measure the objective's variance of {wildcards.run}"
+    shell:
+        "lsgm variance {params.settings} --data {input.data} --model {input.model} --device {params.device}"
+        " --threads {threads} --out {output.measurement} > {log} 2>&1"
