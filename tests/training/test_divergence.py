@@ -21,8 +21,8 @@ def broken_steps(monkeypatch) -> Callable[[range], None]:
     def break_them(steps: range) -> None:
         batch = TrainBatches.batch
 
-        def broken(self: TrainBatches, step: int) -> torch.Tensor:
-            x = batch(self, step)
+        def broken(self: TrainBatches, step: int, rows: slice = slice(None)) -> torch.Tensor:
+            x = batch(self, step, rows)
             return x * float("nan") if step in steps else x
 
         monkeypatch.setattr(TrainBatches, "batch", broken)

@@ -1,6 +1,6 @@
 """Data sets: readers to one checked array file, and batches of network inputs from it (method 7.3, experiments 1)."""
 
-from .batches import TrainBatches, eval_batches
+from .batches import TrainBatches, eval_batch, eval_batches
 from .prepared import Dataset, DataSummary, image_shape, load_dataset, prepare
 from .raw import RawImages
 from .readers import READERS
@@ -12,6 +12,7 @@ __all__ = [
     "Dataset",
     "RawImages",
     "TrainBatches",
+    "eval_batch",
     "eval_batches",
     "image_shape",
     "load_dataset",

@@ -47,6 +47,11 @@ class TrainBatches:
         self._order = torch.empty(0, dtype=torch.int64)
 
     @property
+    def size(self) -> int:
+        """Images per batch over all processes."""
+        return self._batch_size
+
+    @property
     def steps_per_epoch(self) -> int:
         """Whole batches in one pass over the images, at least 1."""
         return len(self._images) // self._batch_size
@@ -96,10 +101,14 @@ def eval_batches(
     """
     count = len(images) if limit is None else min(limit, len(images))
     for start in range(0, count, batch_size):
-        indices = torch.arange(start, min(start + batch_size, count))
-        uniforms = None
-        if config.binarise:
-            rows = uniform_rows(indices.tolist(), images.shape[1:], seed, "evaluation binarisation")
-            uniforms = rows.to(images.device)
-        batch = images[start : start + len(indices)]
-        yield indices, to_model_input(batch, config, uniforms)
+        indices = range(start, min(start + batch_size, count))
+        yield torch.tensor(indices), eval_batch(images, config, indices, seed)
+
+
+def eval_batch(images: Tensor, config: DataConfig, indices: range, seed: int) -> Tensor:
+    """Network inputs of the images with some consecutive indices, as in `eval_batches`."""
+    uniforms = None
+    if config.binarise:
+        rows = uniform_rows(indices, images.shape[1:], seed, "evaluation binarisation")
+        uniforms = rows.to(images.device)
+    return to_model_input(images[indices.start : indices.stop], config, uniforms)

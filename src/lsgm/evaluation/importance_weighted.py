@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lsgm import distributed
 from lsgm.config import ConfigError, ExperimentConfig
-from lsgm.sampling import evaluation_mode, require_finite
+from lsgm.sampling import NumericalError, evaluation_mode, require_finite
 
-from .nelbo import evaluation_batches
+from .nelbo import evaluation_batch, evaluation_batches
 from .posterior import draw_posterior, posterior_noise, standard_normal_log_prob
 from .units import mean_over_processes, standard_error
 
@@ -50,6 +51,8 @@ def importance_weighted_bound(
 ) -> ImportanceWeightedResult:
     """Measure the bound with K = `evaluate.nelbo.num_iw_samples`; K = 1 is the NELBO at the same draws.
 
+    In a process group every process calls it; batches are dealt to them, and all get the whole result.
+
     Args:
         model: a VAE alone (`model.prior` None), on `device`.
         images: uint8, (N, C, H, W), as stored; the first `evaluate.nelbo.num_images` count.
@@ -71,14 +74,18 @@ def importance_weighted_bound(
         )
     device = torch.device(device)
     settings = config.evaluate.nelbo
-    bounds = []
+    batches = evaluation_batches(images, config)
+
+    def measure(number: int) -> Tensor:
+        indices, x = evaluation_batch(images, config, batches[number], seed, device)
+        per_pass = max(1, settings.batch_size // len(indices))
+        weights = _log_weights(model.vae, x, indices, settings.num_iw_samples, per_pass, seed)
+        require_finite(weights, "importance weights")
+        return (math.log(settings.num_iw_samples) - torch.logsumexp(weights, dim=1)).cpu()
+
     with evaluation_mode(model):
-        for indices, x in evaluation_batches(images, config, seed, device):
-            per_pass = max(1, settings.batch_size // len(indices))
-            weights = _log_weights(model.vae, x, indices, settings.num_iw_samples, per_pass, seed)
-            require_finite(weights, "importance weights")
-            bounds.append(math.log(settings.num_iw_samples) - torch.logsumexp(weights, dim=1))
-    per_image = torch.cat(bounds).cpu().double()
+        bounds = distributed.collect(measure, len(batches), NumericalError)
+    per_image = torch.cat(bounds).double()
     return ImportanceWeightedResult(
         mean_nats=mean_over_processes(per_image, settings.official_processes),
         stderr_nats=standard_error(per_image),

@@ -6,7 +6,6 @@ per image. For a VAE alone every group has the standard normal prior.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lsgm import distributed
 from lsgm.config import ExperimentConfig, NelboConfig
-from lsgm.data import eval_batches
-from lsgm.sampling import Prior, evaluation_mode, every_channel_active, require_finite
+from lsgm.data import eval_batch
+from lsgm.sampling import NumericalError, Prior, evaluation_mode, every_channel_active, require_finite
 
 from .likelihood import PriorLogProb, draw_probes, prior_log_prob
 from .official_probes import official_prior_log_prob
@@ -47,6 +47,10 @@ class NelboTerms:
     def total(self) -> Tensor:
         """NELBO of each image, (B,), nats."""
         return self.reconstruction + self.negative_entropy + self.cross_entropy
+
+    def cpu(self) -> NelboTerms:
+        """The same on the CPU."""
+        return NelboTerms(self.reconstruction.cpu(), self.negative_entropy.cpu(), self.cross_entropy.cpu(), self.nfe)
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ def evaluate_nelbo(
 ) -> NelboResult:
     """Measure the NELBO.
 
+    In a process group every process calls it; batches are dealt to them, and all get the whole result.
+
     Args:
         model: LSGM or VAE alone (`model.prior` None), on `device`.
         images: uint8, (N, C, H, W), as stored; the first `evaluate.nelbo.num_images` count.
@@ -100,24 +106,33 @@ def evaluate_nelbo(
     """
     device = torch.device(device)
     settings = config.evaluate.nelbo
-    batches = []
+    batches = evaluation_batches(images, config)
+
+    def measure(number: int) -> NelboTerms:
+        indices, x = evaluation_batch(images, config, batches[number], seed, device)
+        noises = posterior_noise(model.vae.latent_shapes, indices, seed, 0, device)
+        with torch.no_grad():
+            draw = draw_posterior(model.vae, x, noises)
+        return nelbo_terms(model, draw, indices, settings, seed).cpu()
+
     mask = every_channel_active(model.prior) if settings.official_mask else nullcontext()
     with evaluation_mode(model), mask:
-        for indices, x in evaluation_batches(images, config, seed, device):
-            noises = posterior_noise(model.vae.latent_shapes, indices, seed, 0, device)
-            with torch.no_grad():
-                draw = draw_posterior(model.vae, x, noises)
-            batches.append(nelbo_terms(model, draw, indices, settings, seed))
-    return _summarise(batches, settings.official_processes)
+        terms = distributed.collect(measure, len(batches), NumericalError)
+    return _summarise(terms, settings.official_processes)
 
 
-def evaluation_batches(
-    images: Tensor, config: ExperimentConfig, seed: int, device: torch.device
-) -> Iterator[tuple[list[int], Tensor]]:
-    """Yield image indices and network inputs (B, C, H, W) on `device`, `evaluate.nelbo.batch_size` at a time."""
-    settings = config.evaluate.nelbo
-    for indices, x in eval_batches(images, config.data, settings.batch_size, seed, settings.num_images):
-        yield [int(index) for index in indices], x.to(device)
+def evaluation_batches(images: Tensor, config: ExperimentConfig) -> list[range]:
+    """Indices of the images that are measured, `evaluate.nelbo.batch_size` at a time."""
+    size, limit = config.evaluate.nelbo.batch_size, config.evaluate.nelbo.num_images
+    count = len(images) if limit is None else min(limit, len(images))
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def evaluation_batch(
+    images: Tensor, config: ExperimentConfig, indices: range, seed: int, device: torch.device
+) -> tuple[list[int], Tensor]:
+    """Indices and network inputs (B, C, H, W) on `device` of one batch."""
+    return list(indices), eval_batch(images, config.data, indices, seed).to(device)
 
 
 def nelbo_terms(model: Lsgm, draw: PosteriorDraw, indices: list[int], settings: NelboConfig, seed: int) -> NelboTerms:

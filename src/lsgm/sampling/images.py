@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lsgm import distributed
 from lsgm.config import SampleConfig
 from lsgm.randomness import normal_rows
 
-from .errors import require_finite
+from .errors import NumericalError, require_finite
 from .modes import batch_statistics, evaluation_mode, every_channel_active
 from .samplers import sample_prior
 
@@ -50,13 +51,14 @@ class ImageSamples:
     """All images of a run.
 
     Attributes:
-        images: (N, C, H, W) in [0, 1], float32, on the CPU; padding is not cropped.
+        images: (N, C, H, W) in [0, 1], float32, on the CPU; padding is not cropped. None in all processes but the
+            first.
         nfe_mean: evaluations of the prior, mean over batches.
-        seconds: wall time of prior and decoder, summed over batches.
+        seconds: wall time of prior and decoder, summed over batches, whichever process drew them.
         num_batches: how many batches there were.
     """
 
-    images: Tensor
+    images: Tensor | None
     nfe_mean: float
     seconds: float
     num_batches: int
@@ -64,6 +66,8 @@ class ImageSamples:
 
 def sample_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.device | str) -> ImageSamples:
     """Draw `config.num_samples` images.
+
+    In a process group every process calls it; batches are dealt to them, and the first one gets all images.
 
     Args:
         model: LSGM, or a VAE alone (`model.prior` None: its latents are standard normal), on `device`.
@@ -76,23 +80,29 @@ def sample_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.de
         SolverError: the prior's sampler could not finish.
         NumericalError: latents or images are not finite.
     """
-    images: Tensor | None = None
-    evaluations, seconds, done = [], 0.0, 0
-    for batch in iterate_images(model, config, seed, device):
-        if images is None:  # filled in place: large runs do not fit twice in memory
-            images = torch.empty((config.num_samples, *batch.images.shape[1:]))
-        images[done : done + len(batch.images)] = batch.images
-        done += len(batch.images)
-        evaluations.append(batch.nfe)
-        seconds += batch.seconds
-    return ImageSamples(images, sum(evaluations) / len(evaluations), seconds, len(evaluations))
+    pool = distributed.RowPool(config.num_samples)
+    batches = _batches(config)
+
+    def draw(number: int) -> tuple[int, float]:
+        batch = _sample_batch(model, config, batches[number], seed, torch.device(device))
+        pool.put(batches[number].start, batch.images)
+        return batch.nfe, batch.seconds
+
+    costs = distributed.collect(draw, len(batches), NumericalError)
+    nfe, seconds = (sum(part) for part in zip(*costs, strict=True))
+    return ImageSamples(pool.merge(), nfe / len(batches), seconds, len(batches))
 
 
 def iterate_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.device | str) -> Iterator[ImageBatch]:
     """Like `sample_images`, one batch at a time; the model's modes are its own again between batches."""
-    for start in range(0, config.num_samples, config.batch_size):
-        indices = range(start, min(start + config.batch_size, config.num_samples))
+    for indices in _batches(config):
         yield _sample_batch(model, config, indices, seed, torch.device(device))
+
+
+def _batches(config: SampleConfig) -> list[range]:
+    """Indices of the images in each batch."""
+    starts = range(0, config.num_samples, config.batch_size)
+    return [range(start, min(start + config.batch_size, config.num_samples)) for start in starts]
 
 
 @torch.no_grad()

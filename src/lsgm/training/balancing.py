@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lsgm import distributed
+
 # Keeps the weight of a group whose KL is still zero positive.
 MINIMUM_KL_NATS = 0.01
 
@@ -27,7 +29,7 @@ def group_sizes(latent_shapes: Sequence[tuple[int, int, int]]) -> list[float]:
 
 
 def balancing_coefficients(kl: Tensor, sizes: Tensor) -> Tensor:
-    """gamma_g, proportional to each group's mean |KL| per size, with mean 1 and no gradient.
+    """gamma_g, proportional to each group's mean |KL| per size over all processes, with mean 1 and no gradient.
 
     Args:
         kl: (batch, groups), nats.
@@ -37,5 +39,5 @@ def balancing_coefficients(kl: Tensor, sizes: Tensor) -> Tensor:
         (groups,).
     """
     with torch.no_grad():
-        raw = (kl.abs().mean(dim=0) + MINIMUM_KL_NATS) / sizes
+        raw = (distributed.mean(kl.abs().mean(dim=0)) + MINIMUM_KL_NATS) / sizes
         return raw / raw.mean()

@@ -3,6 +3,10 @@
 An optimiser that walks over hundreds of small tensors costs more than a small network's forward pass. Here it sees one
 tensor: the parameters become views into it, at offsets that keep them aligned, and gradients are copied into a second
 one. All updates used (Adam, Adamax, decay, averaging) are elementwise, so the numbers are the same.
+
+Several processes average that flat gradient with one message, and each then makes the same update. This is what torch's
+DistributedDataParallel does bucket by bucket in hooks of `backward()`. Its hooks do not fit here: gradients come from
+`autograd.grad`, two losses share one graph, and each is meant for one of the two networks only.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
+
+from lsgm import distributed
 
 ALIGNMENT = 16
 
@@ -58,8 +64,9 @@ class Branch:
         self.optimiser = optimiser([self.flat])
 
     def take_gradients(self, gradients: Sequence[Tensor], scale: float = 1.0) -> Tensor:
-        """Keep the gradients of one step, divided by `scale`; return their global norm, a 0-d tensor."""
+        """Keep the gradients of one step, divided by `scale` and averaged over processes; return their global norm."""
         torch._foreach_copy_(self._gradient_views, list(gradients))
+        distributed.mean_in_place(self._gradient)
         if scale != 1.0:
             self._gradient.mul_(1.0 / scale)
         return torch.linalg.vector_norm(self._gradient)

@@ -34,6 +34,15 @@ class CheckpointStore:
         self._settings = dict(settings)
         self._note = note
 
+    @property
+    def folder(self) -> Path:
+        """Where they are."""
+        return self._folder
+
+    def path(self, step: int) -> Path:
+        """The file of the checkpoint after `step` steps."""
+        return self._folder / f"checkpoint-{step:08d}.pt"
+
     def save(self, step: int, state: Mapping[str, object]) -> Path:
         """Write the state after `step` steps, then remove all but the newest two.
 
@@ -44,7 +53,7 @@ class CheckpointStore:
         Returns:
             The file written.
         """
-        path = self._folder / f"checkpoint-{step:08d}.pt"
+        path = self.path(step)
         temporary = path.with_suffix(".writing")
         content = {"format": FORMAT, "settings": self._settings, "step": step, "state": dict(state)}
         with temporary.open("wb") as file:

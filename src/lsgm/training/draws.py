@@ -1,6 +1,8 @@
 """The random numbers of one training step, all keyed by (seed, step), so that a resumed run is the same run.
 
 Dropout is the one source inside the networks; it draws from torch's global generator, which is set for every step.
+Its masks are the only numbers that depend on how many processes there are: all others are drawn for the global batch,
+of which each process takes its rows.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from lsgm import randomness
+from lsgm import distributed, randomness
 from lsgm.diffusion import TimeSample, TimeSampler
 
 
@@ -50,35 +52,49 @@ class Draws:
 
 
 def posterior_noise(
-    batch: int, shapes: Sequence[tuple[int, int, int]], seed: int, purpose: str, step: int, device: torch.device
+    batch: int,
+    shapes: Sequence[tuple[int, int, int]],
+    seed: int,
+    purpose: str,
+    step: int,
+    device: torch.device,
+    rows: slice = slice(None),
 ) -> list[Tensor]:
-    """Standard normals (batch, *shape) for every latent group, from one generator and in one transfer."""
+    """Standard normals (batch, *shape) for every latent group, or `rows` of them: one generator, one transfer."""
     sizes = [batch * math.prod(shape) for shape in shapes]
     flat = randomness.normal((sum(sizes),), seed, purpose, step).to(device)
-    return [part.view(batch, *shape) for part, shape in zip(flat.split(sizes), shapes, strict=True)]
+    return [part.view(batch, *shape)[rows] for part, shape in zip(flat.split(sizes), shapes, strict=True)]
 
 
 def diffusion_draws(
-    batch: int, shape: Sequence[int], sampler: TimeSampler, seed: int, part: str, step: int
+    batch: int,
+    shape: Sequence[int],
+    sampler: TimeSampler,
+    seed: int,
+    part: str,
+    step: int,
+    rows: slice = slice(None),
 ) -> Diffusion:
     """Noise and times of one pass of the prior.
 
     Args:
-        batch: B.
+        batch: B, over all processes.
         shape: (C, r, r) of the prior's latent.
         sampler: distribution of the times.
         seed: the run's seed.
         part: `prior` or `vae`; the two never share numbers.
         step: the step they are for.
+        rows: the part of the batch that is wanted.
 
     Returns:
         On the CPU: a batch of times is so little work that a GPU would only be kept busy with launching it.
     """
     noise = randomness.normal((batch, *shape), seed, f"diffusion noise, {part}", step)
     rho = randomness.uniform((batch,), seed, f"diffusion time, {part}", step)
-    return Diffusion(noise, sampler.sample(rho))
+    return Diffusion(noise[rows], sampler.sample(rho[rows]))
 
 
 def seed_dropout(seed: int, step: int) -> None:
-    """Set torch's global generators, which dropout draws from, to a state that belongs to the step."""
-    torch.manual_seed(randomness.generator(seed, "dropout", step).initial_seed())
+    """Set torch's global generators, which dropout draws from, to a state that belongs to the step and the process."""
+    place = [distributed.rank()] if distributed.rank() else []
+    torch.manual_seed(randomness.generator(seed, "dropout", step, *place).initial_seed())

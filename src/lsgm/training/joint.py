@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from lsgm import distributed
 from lsgm.config import ExperimentConfig
 from lsgm.data import TrainBatches
 from lsgm.diffusion import build_time_sampler
@@ -43,6 +44,7 @@ class JointStage:
     def __init__(self, config: ExperimentConfig, model: Lsgm, batches: TrainBatches, device: torch.device) -> None:
         self._config, self._settings, self._batches = config, config.train, batches
         self.seed, self.device, self.model = config.seed, device, model
+        self._rows = distributed.same_rows(config.train.batch_size, "train.batch_size")
         self._total = config.train.epochs * batches.steps_per_epoch
         self.has_dropout = config.prior.dropout > 0
         self.precision = Precision(config.train.precision, device)
@@ -88,13 +90,13 @@ class JointStage:
         return schedules.kappa(step, self._total, self._settings.kl)
 
     def inputs(self, step: int) -> StepInputs:
-        """Batch, posterior noise, diffusion noise and times of a step."""
-        x = self._batches.batch(step)
-        vae, size = self.model.vae, len(x)
-        posterior = posterior_noise(size, vae.latent_shapes, self.seed, "posterior noise", step, self.device)
+        """Batch, posterior noise, diffusion noise and times of a step: this process's rows."""
+        x = self._batches.batch(step, self._rows)
+        vae, size, rows = self.model.vae, self._batches.size, self._rows
+        posterior = posterior_noise(size, vae.latent_shapes, self.seed, "posterior noise", step, self.device, rows)
         passes = {"prior": self._prior_times, "vae": self._vae_times}
         diffusions = {
-            part: diffusion_draws(size, vae.prior_shape, sampler, self.seed, part, step).to(self.device)
+            part: diffusion_draws(size, vae.prior_shape, sampler, self.seed, part, step, rows).to(self.device)
             for part, sampler in passes.items()
             if sampler is not None
         }

@@ -1,18 +1,21 @@
 """The training loop of both stages: step, guard, curve, checkpoint, polite stop.
 
 A step is a function of the state and its number alone, so N steps, a stop, and N more are the same as 2N steps.
+
+Several processes go through it in step, and what they decide on is the same in all; the first one writes all files.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from lsgm import distributed
 from lsgm.config import LoopConfig
 
 from .averages import Averages
@@ -105,17 +108,16 @@ class Loop:
         with ExitStack() as stack:
             stop = stack.enter_context(StopRequest())
             stack.enter_context(torch.random.fork_rng(devices=cuda))
-            self._curve = CurveLog(self._folder, self._step)
-            stack.callback(self._curve.close)
+            log = CurveLog(self._folder, self._step) if distributed.is_first() else None
+            self._curve = log and stack.enter_context(closing(log))
             inputs = self._stage.inputs
             if cuda:
-                inputs = Prefetcher(inputs)
-                stack.callback(inputs.close)
+                inputs = stack.enter_context(closing(Prefetcher(inputs)))
             self._reporter.start(self._stage.name, self._step, self._total)
             stack.callback(self._reporter.close)
             self._stage.statistics.keep()
             while self._step < self._total and self._guard.outcome is None:
-                if stop.requested:
+                if distributed.any_of(stop.requested):
                     self._stop()
                 self._take_step(inputs)
         return LoopResult(self._guard.outcome, self._step, self._guard.skipped, self._elapsed(), self._record)
@@ -131,7 +133,8 @@ class Loop:
         record = None
         if is_last or self._step % self._config.log_every == 0:
             record = self._record = self._line(gradients, step)
-            self._curve.write(record)
+            if self._curve is not None:
+                self._curve.write(record)
         if not is_last and self._step % self._config.checkpoint_every == 0:
             self._save()
         self._reporter.advance(self._step, record)
@@ -148,7 +151,7 @@ class Loop:
             scalars["running_statistics"] = statistics
         kl_groups = gradients.terms.nelbo.kl.mean(dim=0)
         # The one place in a step that waits for the device.
-        values = torch.cat([torch.stack(list(scalars.values())), kl_groups]).tolist()
+        values = distributed.mean(torch.cat([torch.stack(list(scalars.values())), kl_groups])).tolist()
         values = dict(zip([*scalars, *(f"kl_groups/{group}" for group in range(len(kl_groups)))], values, strict=True))
         finite = self._guard.check(step, {name: value for name, value in values.items() if name.startswith(GUARDED)})
         stage.precision.record(finite)
@@ -164,13 +167,12 @@ class Loop:
     def _line(self, gradients: StepGradients, step: int) -> Record:
         """The curve's line after step number `step`."""
         means = self._averages.take()
-        num_groups = gradients.terms.nelbo.kl.shape[1]
         scalars = [*gradients.terms.scalars, *(f"grad_norm_{name}" for name in self._stage.branches)]
         return {
             "step": self._step,
             "epoch": self._step // self._steps_per_epoch,
             **{name: means.get(name) for name in scalars},
-            "kl_groups": [means.get(f"kl_groups/{group}") for group in range(num_groups)],
+            "kl_groups": [means.get(f"kl_groups/{group}") for group in range(gradients.terms.nelbo.kl.shape[1])],
             "active_channels": gradients.terms.nelbo.active_channels().tolist(),
             "kappa": self._stage.kappa(step),
             **{f"lr_{name}": branch.rate(step) for name, branch in self._stage.branches.items()},
@@ -179,13 +181,16 @@ class Loop:
         }
 
     def _stop(self) -> None:
-        path = self._save()
-        raise Interrupted(f"stopped at step {self._step} of {self._total}, saved in {path}")
+        self._save()
+        distributed.wait_for_all()
+        raise Interrupted(f"stopped at step {self._step} of {self._total}, saved in {self._store.path(self._step)}")
 
-    def _save(self) -> Path:
+    def _save(self) -> None:
+        if not distributed.is_first():
+            return
         state = {name: part.state_dict() for name, part in self._parts().items()}
         state |= {"seconds": self._elapsed(), "record": dict(self._record)}
-        return self._store.save(self._step, self._constants | state)
+        self._store.save(self._step, self._constants | state)
 
     def _parts(self) -> dict[str, Stateful]:
         return self._stage.parts | {"guard": self._guard, "averages": self._averages}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lsgm import distributed
 from lsgm.models.nvae import NVAE, VaeOutput
 
 from .balancing import balancing_coefficients
@@ -62,8 +63,8 @@ class Nelbo:
         return (self.reconstruction + weights.kappa * kl).mean()
 
     def active_channels(self) -> Tensor:
-        """Latent channels whose KL is above 0.1 nat, counted in each group, (groups,)."""
-        return torch.stack([(kl.mean(dim=0) > ACTIVE_NATS).sum() for kl in self.channel_kl])
+        """Latent channels whose mean KL over all processes is above 0.1 nat, counted in each group, (groups,)."""
+        return torch.stack([(distributed.mean(kl.mean(dim=0)) > ACTIVE_NATS).sum() for kl in self.channel_kl])
 
 
 def nelbo(vae: NVAE, output: VaeOutput, x: Tensor, cross_entropy: Tensor | None) -> Nelbo:

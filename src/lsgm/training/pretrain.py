@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from lsgm import distributed
 from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset, TrainBatches
 from lsgm.models import NVAE, Lsgm, build_vae
@@ -20,8 +21,8 @@ from .loop import Loop
 from .objective import KlWeights, nelbo
 from .precision import Precision
 from .regularisers import Regulariser
-from .reporter import Reporter, TerminalReporter
-from .result import TrainResult, assemble, checkpoint_store
+from .reporter import Reporter, default_reporter
+from .result import TrainResult, assemble, checkpoint_store, load_together
 from .running_statistics import RunningStatistics
 from .stage import Stateful
 
@@ -57,6 +58,7 @@ class PretrainStage:
         self.branches = {"vae": self.branch}
         self.statistics = RunningStatistics(vae)
         self._batches = batches
+        self._rows = distributed.same_rows(settings.batch_size, "pretrain.batch_size")
         self._schedule, self._total = settings.kl, settings.epochs * batches.steps_per_epoch
         sizes = torch.tensor(group_sizes(vae.latent_shapes), device=device)
         self._sizes = sizes if settings.kl_balance else None
@@ -76,9 +78,10 @@ class PretrainStage:
         return schedules.kappa(step, self._total, self._schedule)
 
     def inputs(self, step: int) -> StepInputs:
-        """Batch and posterior noise of a step."""
-        x = self._batches.batch(step)
-        noise = posterior_noise(len(x), self.vae.latent_shapes, self.seed, "posterior noise", step, self.device)
+        """Batch and posterior noise of a step: this process's rows."""
+        x = self._batches.batch(step, self._rows)
+        shapes, size = self.vae.latent_shapes, self._batches.size
+        noise = posterior_noise(size, shapes, self.seed, "posterior noise", step, self.device, self._rows)
         return StepInputs(x, Draws(noise))
 
     def gradients(self, inputs: StepInputs, step: int) -> StepGradients:
@@ -104,7 +107,7 @@ def pretrain(
     device: str | torch.device = "cpu",
     reporter: Reporter | None = None,
 ) -> TrainResult:
-    """Train a VAE backbone, from the start or from the last checkpoint in `work`.
+    """Train a VAE backbone, from the start or from the last checkpoint in `work`; see `train` on several processes.
 
     Args:
         config: the experiment.
@@ -122,15 +125,16 @@ def pretrain(
 
     Source: LSGM section 4 and App. G.
     """
-    device, reporter = torch.device(device), reporter or TerminalReporter()
+    device, reporter = torch.device(device), reporter or default_reporter()
     store = checkpoint_store("pretrain", config, dataset, work, reporter)
-    saved = store.load()
+    saved = load_together(store)
     batches = TrainBatches(dataset.train, config.data, config.pretrain.batch_size, config.seed, device)
     vae = build_vae(config, dataset.image_shape).to(device)
     stage = PretrainStage(config, vae, batches, device)
     loop = Loop(stage, config.pretrain, batches.steps_per_epoch, work, store, reporter)
     if saved is not None:
         loop.resume(*saved)
-    result = loop.run()
+    with distributed.synchronised_batch_norms(vae):
+        result = loop.run()
     stage.branch.release()
     return assemble(Lsgm(vae), config, result, batches.steps_per_epoch)

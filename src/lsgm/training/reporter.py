@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
+from lsgm import distributed
+
 from .log import Record
 
 SHOWN = ("loss_vae", "loss_prior", "nelbo")
@@ -63,6 +65,27 @@ class TerminalReporter:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class SilentReporter:
+    """Says nothing: for all processes but the first."""
+
+    def start(self, stage: str, done: int, total: int) -> None:
+        """Nothing; see `Reporter`."""
+
+    def advance(self, step: int, record: Record | None) -> None:
+        """Nothing; see `Reporter`."""
+
+    def note(self, text: str) -> None:
+        """Nothing; see `Reporter`."""
+
+    def close(self) -> None:
+        """Nothing; see `Reporter`."""
+
+
+def default_reporter() -> Reporter:
+    """Return the reporter for a run that was given none: on the terminal, once for all processes."""
+    return TerminalReporter() if distributed.is_first() else SilentReporter()
 
 
 def _summary(record: Record) -> str:

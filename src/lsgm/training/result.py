@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lsgm.config import ExperimentConfig, Stage
+from lsgm import distributed
+from lsgm.config import ConfigError, ExperimentConfig, Stage
 from lsgm.config.experiment import STAGE_SECTIONS
 from lsgm.data import Dataset
 from lsgm.models import Lsgm
@@ -67,3 +68,20 @@ def checkpoint_store(
     sections = config.model_dump(mode="json")
     settings = {name: sections[name] for name in STAGE_SECTIONS[stage]}
     return CheckpointStore(folder, settings | {"data_checksum": dataset.checksum}, reporter.note)
+
+
+def load_together(store: CheckpointStore) -> tuple[int, dict[str, object]] | None:
+    """Load the last checkpoint in every process.
+
+    Raises:
+        ConfigError: it was made with other settings, or the processes do not see the same one.
+    """
+    saved = store.load()
+    steps = distributed.all_gathered(None if saved is None else saved[0])
+    if len(set(steps)) > 1:
+        seen = ", ".join("none" if step is None else str(step) for step in steps)
+        raise ConfigError(
+            f"{store.folder}: the processes see checkpoints of different steps ({seen}); it must lie on a file system "
+            f"that all nodes share"
+        )
+    return saved

@@ -7,6 +7,8 @@ import threading
 from types import FrameType, TracebackType
 from typing import Self
 
+from lsgm import distributed
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -16,6 +18,9 @@ class Interrupted(Exception):  # noqa: N818 - a stop that was asked for is no er
 
 class StopRequest:
     """Context in which the first stop signal is kept for the loop to see; a second one acts as it did before.
+
+    In a process group later ones are kept, too: a batch system and `torchrun` both pass the first one on, and whoever
+    is in a hurry has SIGKILL.
 
     Outside the main thread, where Python does not allow signal handlers, it never becomes true.
 
@@ -40,7 +45,8 @@ class StopRequest:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        self._restore()
+        if distributed.size() == 1:
+            self._restore()
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lsgm import distributed
 from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset, TrainBatches, eval_batches
 from lsgm.models import NVAE, Lsgm, build_prior
@@ -18,8 +19,8 @@ from .draws import posterior_noise
 from .inactive import MAX_BATCHES, inactive_channels
 from .joint import JointStage
 from .loop import Loop
-from .reporter import Reporter, TerminalReporter
-from .result import TrainResult, assemble, checkpoint_store
+from .reporter import Reporter, default_reporter
+from .result import TrainResult, assemble, checkpoint_store, load_together
 from .vesde_scale import largest_squared_distance, training_latents
 
 
@@ -32,6 +33,9 @@ def train(
     reporter: Reporter | None = None,
 ) -> TrainResult:
     """Train the score-based prior, from the start or from the last checkpoint in `work`.
+
+    In a process group (`lsgm.distributed`) every process calls it; each works on its rows of the same global batches,
+    all end with the same result, and the first one writes the files.
 
     Args:
         config: the experiment; `train.train_vae` false freezes the VAE.
@@ -51,18 +55,20 @@ def train(
 
     Source: LSGM section 3, App. D and G.
     """
-    device, reporter = torch.device(device), reporter or TerminalReporter()
+    device, reporter = torch.device(device), reporter or default_reporter()
     store = checkpoint_store("train", config, dataset, work, reporter)
-    saved = store.load()
+    saved = load_together(store)
     batches = TrainBatches(dataset.train, config.data, config.train.batch_size, config.seed, device)
     vae = copy.deepcopy(backbone.vae).to(device).eval()
     used = config
     if config.sde.type == "vesde" and config.sde.sigma2_max is None:
-        used = _with_scale(config, saved[1]["sigma2_max"] if saved else _measure_scale(config, dataset, vae, device))
+        scale = distributed.on_first(lambda: _measure_scale(config, dataset, vae, device)) if saved is None else None
+        used = _with_scale(config, saved[1]["sigma2_max"] if scale is None else scale)
         reporter.note(f"train: sde.sigma2_max = {used.sde.sigma2_max:.6g}, measured on the training latents")
     model = Lsgm(vae, build_prior(used, vae.prior_shape)).to(device)
     if config.train.drop_inactive and saved is None:
-        inactive = inactive_channels(vae, _first_batches(config, vae, batches, device))
+        first = _first_batches(config, vae, batches, device)
+        inactive = distributed.on_first(lambda: inactive_channels(vae, first).cpu()).to(device)
         model.prior.deactivate(inactive)
         reporter.note(f"train: {int(inactive.sum())} of {len(inactive)} latent channels are inactive and hidden")
     stage = JointStage(used, model, batches, device)
@@ -70,7 +76,8 @@ def train(
     loop = Loop(stage, config.train, batches.steps_per_epoch, work, store, reporter, constants)
     if saved is not None:
         loop.resume(*saved)
-    result = loop.run()
+    with distributed.synchronised_batch_norms(model):
+        result = loop.run()
     stage.finish()
     return assemble(model, used, result, batches.steps_per_epoch)
 

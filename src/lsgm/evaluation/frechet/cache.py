@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lsgm import distributed
+
 from .extractor import FeatureExtractor
 from .gaussian import GaussianStatistics
 
@@ -34,10 +36,11 @@ def cached_statistics(
     if cache is None:
         return compute()
     key = _key(images, extractor)
-    kept = _read(cache, key)
+    kept = distributed.on_first(lambda: _read(cache, key))
     if kept is None:
         kept = compute()
-        _write(cache, key, kept)
+        if distributed.is_first():
+            _write(cache, key, kept)
     return kept
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lsgm import distributed
 from lsgm.config import ConfigError, FrechetConfig
 
 from .cache import cached_statistics
@@ -59,6 +59,8 @@ def frechet_distance(
 ) -> FrechetResult:
     """Measure how far generated images are from real ones.
 
+    In a process group every process calls it; batches are dealt to them, features are pooled, all get the result.
+
     Args:
         samples: generated images (N, C, H, W), float in [0, 1], or uint8. C is 1 or 3.
         reference: real images (M, C, h, w), uint8, un-augmented and not binarised. Where the samples are larger by an
@@ -84,9 +86,7 @@ def frechet_distance(
     extractor.check((int(samples.shape[1]), int(samples.shape[2]), int(samples.shape[3])))
     real = _pad_to(reference[: config.num_reference].cpu(), samples)
     ours = _sample_statistics(samples, extractor, config)
-    theirs = cached_statistics(
-        cache, real, extractor, lambda: gaussian_statistics(_features(real, extractor, config.batch_size))
-    )
+    theirs = cached_statistics(cache, real, extractor, lambda: _statistics(real, extractor, config.batch_size))
     remarks = [extractor.protocol]
     if real.shape != reference[: config.num_reference].shape:
         remarks.append(f"real images zero-padded to {real.shape[2]}x{real.shape[3]}")
@@ -95,7 +95,7 @@ def frechet_distance(
     if config.official_processes > 1:
         remarks.append(f"means and covariances of {config.official_processes} parts of the samples averaged")
     return FrechetResult(
-        value=gaussian_distance(ours, theirs),
+        value=distributed.on_first(lambda: gaussian_distance(ours, theirs)),
         name=extractor.measure,
         features=extractor.name,
         protocol=", ".join(remarks),
@@ -109,12 +109,17 @@ def frechet_distance(
 def _sample_statistics(samples: Tensor, extractor: FeatureExtractor, config: FrechetConfig) -> GaussianStatistics:
     """Statistics of all samples, or the averages over contiguous parts, of which the last may be one image shorter."""
     parts = samples.tensor_split(config.official_processes)
-    return averaged_statistics([gaussian_statistics(_features(part, extractor, config.batch_size)) for part in parts])
+    return averaged_statistics([_statistics(part, extractor, config.batch_size) for part in parts])
 
 
-def _features(images: Tensor, extractor: FeatureExtractor, batch_size: int) -> Iterator[Tensor]:
-    for batch in images.split(batch_size):
-        yield extractor(as_float(batch))
+def _statistics(images: Tensor, extractor: FeatureExtractor, batch_size: int) -> GaussianStatistics:
+    """Statistics of all features, which the processes compute batch by batch and the first one pools."""
+    batches = images.split(batch_size)
+    pool = distributed.RowPool(len(images))
+    for number in distributed.dealt(len(batches)):
+        pool.put(number * batch_size, extractor(as_float(batches[number])))
+    features = pool.merge()
+    return distributed.on_first(lambda: gaussian_statistics(features.split(batch_size)))
 
 
 def _check_images(samples: Tensor, reference: Tensor) -> None:

@@ -1,6 +1,6 @@
 """Batch normalisation as the VAE uses it everywhere (architecture 1.2).
 
-A subclass, so that its constants are written once; `nn.SyncBatchNorm.convert_sync_batchnorm` converts it.
+A subclass, so that its constants are written once; `lsgm.distributed.synchronised_batch_norms` joins processes.
 """
 
 from __future__ import annotations
