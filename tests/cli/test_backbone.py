@@ -8,7 +8,7 @@ from models.small_models import IMAGE_SHAPE, small_config
 
 from lsgm.cli.training_run import load_backbone
 from lsgm.config import ConfigError, PriorConfig
-from lsgm.models import build_lsgm, save_model
+from lsgm.models import build_lsgm, save_model, sha256_of
 
 
 def saved(folder, is_vae, **sections):
@@ -25,7 +25,8 @@ def test_the_vae_is_taken_and_a_prior_left(tmp_path, is_vae):
     """Stage 3 has a prior of its own, of another size than that of stage 2."""
     path, model = saved(tmp_path, is_vae)
     prior = PriorConfig(num_channels=16, channel_mult=(1,), num_cells_per_scale=1, embedding_dim=8)
-    found = load_backbone(path, small_config(prior=prior))
+    found, record = load_backbone(path, small_config(prior=prior))
+    assert (record.run, record.seed, record.model_sha256) == ("backbone" if is_vae else "small", 3, sha256_of(path))
     assert found.kind == "vae"
     weights = found.vae.state_dict()
     assert weights.keys() == model.vae.state_dict().keys()

@@ -11,7 +11,7 @@ import torch
 
 from lsgm.cli.main import main
 from lsgm.cli.samples_file import read_samples
-from lsgm.models import load_model
+from lsgm.models import load_model, sha256_of
 from lsgm.reporting.metrics import read_metrics
 
 
@@ -39,6 +39,32 @@ def test_metrics_are_whole(folder, name):
     assert (metrics.nelbo.nfe is not None) == (name == "lsgm")
     if name == "vae":
         assert metrics.nll.value < metrics.nelbo.value, "K samples give a tighter bound than one"
+
+
+def test_the_chain_of_files_can_be_followed(folder):
+    """From an LSGM's metrics to its model, to the VAE that it was trained on, to that VAE's metrics."""
+    lsgm, vae = (read_metrics(folder / name / "metrics.json") for name in ("lsgm", "vae"))
+    assert lsgm.provenance.model_sha256 == sha256_of(folder / "lsgm" / "model.safetensors")
+    backbone = lsgm.training.backbone
+    assert (backbone.run, backbone.seed, backbone.model_sha256) == ("mnist_vae", 1, vae.provenance.model_sha256)
+    assert vae.training.backbone is None
+    for metrics in (lsgm, vae):
+        assert metrics.training.device == metrics.sampling.device == metrics.provenance.device
+        assert metrics.training.commit == metrics.sampling.commit == metrics.provenance.commit
+        assert metrics.training.versions == metrics.provenance.versions
+        assert metrics.training.seconds > 0
+        assert metrics.training.finished <= metrics.provenance.started
+
+
+def test_a_variant_is_a_run_of_its_own(folder, tmp_path):
+    files = ["--data", str(folder / "data.safetensors"), "--backbone", str(folder / "vae" / "model.safetensors")]
+    words = [*chain.settings("mnist", "train.epochs=1"), "--variant", "frozen"]
+    out = tmp_path / "model.safetensors"
+    assert main(["train", *words, *files, "--out", str(out)]) == 0
+    loaded, vae = load_model(out), load_model(folder / "vae" / "model.safetensors")
+    assert (loaded.config.variant, loaded.config.train.train_vae) == ("frozen", False)
+    weights = dict(loaded.model.vae.named_parameters())
+    assert all(torch.equal(weights[name], weight) for name, weight in vae.model.vae.named_parameters())
 
 
 def test_samples_belong_to_their_model_and_do_not_depend_on_the_batch(folder, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +95,26 @@ def test_a_data_set_that_is_not_there_says_which_file_to_put_where(tmp_path, cap
     words = ["prepare", "--config", str(chain.EXPERIMENTS / "mnist_vae.yaml"), "--data-root", str(tmp_path)]
     assert main([*words, "--out", str(tmp_path / "out.safetensors")]) == 2
     assert "train-images-idx3-ubyte.gz" in capsys.readouterr().err
+
+
+def test_plan_counts_jobs_and_hours(capsys):
+    scale = chain.ROOT / "config" / "scales" / "paper.yaml"
+    assert main(["plan", "--scale", str(scale), "--seeds", "1", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "upper bounds, not measured" in printed and "2 seeds of each run" in printed
+    assert re.search(r"^table 6 +1 +1 +34 +34 +34 +1 +105 +7,[0-9]+\.0$", printed, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--scale", "config/scales/official.yaml"], "no tables"),
+        (["--scale", "config/scales/pape.yaml"], "there are: demo"),
+        (["--scale", "config/scales/paper.yaml", "--seeds", "1", "1"], "each once"),
+    ],
+)
+def test_plans_that_cannot_be_made(words, message, capsys, monkeypatch):
+    monkeypatch.chdir(chain.ROOT)
+    assert main(["plan", *words]) == 2
+    printed = capsys.readouterr().err
+    assert message in printed and printed.count("\n") == 1

@@ -12,13 +12,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lsgm.config import ConfigError, load_experiment
-from lsgm.config.plan import runs_of_table
+from lsgm.config import ConfigError
+from lsgm.config.catalogue import Catalogue
 
 if TYPE_CHECKING:
     from lsgm.reporting import Metrics
 
-METRICS, NUMBERS, TABLES = "metrics.json", "numbers", "tables"
+METRICS, NUMBERS, TABLES, EXTRA = "metrics.json", "numbers", "tables", "extra_ablation"
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -40,17 +40,19 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check every metrics file, then copy."""
-    tables = sorted(args.results.glob(f"{TABLES}/table*.*"))
+    tables = _tables(args.results)
     if not tables:
         raise ConfigError(f"{args.results}: no tables there; `snakemake all_tables` makes them")
+    from lsgm.cli.current_settings import is_current
     from lsgm.reporting import read_metrics
 
-    in_tables = _runs_of_tables(tables, args.config_dir)
+    catalogue = Catalogue(args.config_dir)
+    in_tables = _runs_of_tables(tables, catalogue)
     chosen: dict[Path, Metrics] = {}
     for file in sorted(args.results.rglob(METRICS)):
         run_name = file.parent.relative_to(args.results)
         metrics = read_metrics(file)
-        if _is_current(metrics, args.config_dir):
+        if is_current(catalogue, metrics):
             chosen[run_name] = metrics
         elif not in_tables.isdisjoint(path.as_posix() for path in (run_name, *run_name.parents)):
             raise ConfigError(
@@ -85,24 +87,15 @@ def numbers(metrics: Metrics) -> dict[str, float | str | None]:
     }
 
 
-def _runs_of_tables(tables: list[Path], config: Path) -> set[str]:
-    numbers = {int(table.stem.removeprefix("table")) for table in tables}
-    return {run_name for number in numbers for run_name in runs_of_table(number, config)}
+def _tables(folder: Path) -> list[Path]:
+    return sorted(path for name in ("table*.*", f"{EXTRA}.*") for path in (folder / TABLES).glob(name))
 
 
-def _is_current(metrics: Metrics, config: Path) -> bool:
-    """Whether the present settings, at the seed of the run, are those that the metrics were made with."""
-    origin = metrics.provenance
-    try:
-        settings = load_experiment(
-            config / "experiments" / f"{metrics.experiment}.yaml",
-            config / "scales" / f"{metrics.scale}.yaml",
-            metrics.cell,
-            [f"seed={origin.seed}"],
-        )
-    except ConfigError:
-        return False
-    return settings.fingerprint("evaluate") == origin.config_hash
+def _runs_of_tables(tables: list[Path], catalogue: Catalogue) -> set[str]:
+    stems = {table.stem for table in tables}
+    numbers = {int(stem.removeprefix("table")) for stem in stems - {EXTRA}}
+    extra = catalogue.runs_of_axes() if EXTRA in stems else []
+    return {*extra, *(run_name for number in numbers for run_name in catalogue.runs_of_table(number))}
 
 
 def _numbers_file(out: Path, run_name: Path) -> Path:
@@ -119,7 +112,7 @@ def _remove_others(out: Path, tables: list[Path], runs: list[Path]) -> None:
     kept = {out / TABLES / table.name for table in tables}
     kept |= {out / run_name / METRICS for run_name in runs}
     kept |= {_numbers_file(out, run_name) for run_name in runs}
-    earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *(out / TABLES).glob("table*.*")]
+    earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *_tables(out)]
     for file in earlier:
         if file not in kept:
             file.unlink()
