@@ -1,6 +1,8 @@
 # From data sets to the paper's tables. `snakemake` makes all tables at the scale of config/config.yaml.
 from snakemake.utils import min_version, validate
 
+from lsgm.config.command_line import from_command_line
+
 min_version("9.0")
 
 
@@ -11,10 +13,13 @@ configfile: "config/config.yaml"
 container: "lsgm.sif"
 
 
+config.update(from_command_line(config))
 validate(config, "workflow/schemas/config.schema.json")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/metrics.smk"
+include: "workflow/rules/mistakes.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/pretrain.smk"
 include: "workflow/rules/train.smk"
@@ -25,11 +30,14 @@ include: "workflow/rules/tolerance.smk"
 include: "workflow/rules/variance.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/cluster.smk"
+include: "workflow/rules/extra_ablation.smk"
+include: "workflow/rules/no_such_result.smk"
 
 
 localrules:
     all_tables,
     all_figures,
+    extra_ablation,
     all,
 
 
@@ -43,11 +51,7 @@ rule all_tables:
             number=TABLES,
             format=["csv", "md", "tex"],
         ),
-        metrics=collect(
-            "results/{scale}/{run}/metrics.json",
-            scale=config["scale"],
-            run=TABLED_RUNS,
-        ),
+        metrics=metrics_files(TABLED_RUNS),
 
 
 rule all_figures:
@@ -61,7 +65,19 @@ rule all_figures:
         curves=curve_figures(config["scale"]),
 
 
+# Axes that the paper does not have (config/axes.yaml), in a table of their own.
+rule extra_ablation:
+    input:
+        tables=collect(
+            "results/{scale}/tables/extra_ablation.{format}",
+            scale=config["scale"],
+            format=["csv", "md", "tex"],
+        ),
+        metrics=axis_metrics,
+
+
 rule all:
     input:
         rules.all_tables.input,
+        rules.extra_ablation.input,
         rules.all_figures.input,

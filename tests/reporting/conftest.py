@@ -24,7 +24,9 @@ def store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def write(metrics: Metrics) -> Path:
-        path = Path("results", metrics.scale, metrics.cell or metrics.experiment, "metrics.json")
+        name = (metrics.cell or metrics.experiment) + (f"+{metrics.variant}" if metrics.variant else "")
+        seed = metrics.provenance.seed
+        path = Path("results", metrics.scale, name, "" if seed == 1 else f"seed-{seed}", "metrics.json")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_metrics(path, metrics)
         return path

@@ -22,7 +22,7 @@ def cell(name, **changes):
 @pytest.fixture
 def build(config, store):
     def make(*runs):
-        files = {run.cell: store(run) for run in runs}
+        files = {run.cell: [store(run)] for run in runs}
         return build_table(6, config / "paper" / "table6.yaml", config / "ablation.csv", files)
 
     return make
@@ -109,9 +109,9 @@ def test_errors(build, config, store, tmp_path):
     build(cell("geometric-un-is-ll", status="not_applicable", reason="no r_un", **FAILED))
     with pytest.raises(ConfigError, match="no row for 'vpsde'"):
         build(cell("vpsde"))
-    with pytest.raises(ConfigError, match="holds the metrics of None"):
+    with pytest.raises(ConfigError, match="holds the metrics of 'ablation', not of 'ablation/vpsde-re-is-ll'"):
         path = store(make_metrics("ablation"))
-        build_table(6, config / "paper" / "table6.yaml", config / "ablation.csv", {"vpsde-re-is-ll": path})
+        build_table(6, config / "paper" / "table6.yaml", config / "ablation.csv", {"vpsde-re-is-ll": [path]})
     short = tmp_path / "ablation.csv"
     short.write_text("\n".join((config / "ablation.csv").read_text().splitlines()[:-1]) + "\n")
     with pytest.raises(ConfigError, match=r"differ: vpsde-re-is-ll"):

@@ -69,7 +69,7 @@ def tables(config, store, tmp_path):
         6: [make_metrics("ablation", cell="vpsde-re-is-ll", **STAND_IN)],
     }
     for number, entries in runs.items():
-        files = {run.cell or run.experiment: store(run) for run in entries}
+        files = {run.cell or run.experiment: [store(run)] for run in entries}
         table = build_table(number, config / "paper" / f"table{number}.yaml", config / "ablation.csv", files)
         write_table(table, tmp_path / f"table{number}")
     return tmp_path
@@ -84,3 +84,13 @@ def test_latex_compiles_with_booktabs(tables):
     done = subprocess.run(command, cwd=tables, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout[-2000:]
     assert (tables / "all.pdf").stat().st_size > 10_000
+
+
+def test_wide_tables_print_what_follows_a_number_below_it():
+    columns = pd.MultiIndex.from_tuples([("", f"c{place}") for place in range(11)])
+    texts = ["≤ 3.05 ± 0.07 (1 of 3 diverged) [a]", "2.24 (2 of 3 diverged)", "n/a [a]", *["1.00"] * 8]
+    body = latex_table("t", "l", pd.DataFrame([texts], columns=columns), [])
+    assert r"$\leq$ 3.05 \\{} $\pm$ 0.07 (1 \\{} of 3 \\{} diverged) \\{} [a]\end{tabular}" in body
+    assert r"2.24 \\{} (2 of 3 \\{} diverged)\end{tabular}" in body
+    assert r" & n/a [a] & 1.00" in body
+    assert r"\begin{tabular}{rrrrrrrrrrr}" in body

@@ -41,11 +41,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, "no such metrics file"),
+        (None, "no such file; make it with `lsgm evaluate`"),
         ("", "damaged"),
         ('{"format": 1, "experi', "damaged"),
-        ("[]", "format 1"),
-        ('{"format": 2}', "found 2"),
+        ("[]", "format None instead of 1"),
+        ('{"format": 2}', "format 2 instead of 1"),
         ('{"format": 1}', "experiment"),
     ],
 )

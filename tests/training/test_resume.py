@@ -125,11 +125,25 @@ def test_sigint_stops_politely_too(tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_signal_acts_at_once(tmp_path):
-    def twice(step: int) -> None:
-        if step == 2:
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
+def twice_at_step_2(number: signal.Signals) -> Recorder:
+    """Send this process a signal twice."""
 
+    def send(step: int) -> None:
+        if step == 2:
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+
+    return Recorder(send)
+
+
+def test_a_second_sigint_acts_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        run("pretrain", run_config(), tmp_path, Recorder(twice))
+        run("pretrain", run_config(), tmp_path, twice_at_step_2(signal.SIGINT))
+
+
+def test_sigterm_twice_is_still_a_polite_stop(tmp_path):
+    """Slurm sends it at the time limit, and `srun` passes its own on, milliseconds later."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted, match="saved in"):
+        run("pretrain", run_config(), tmp_path, twice_at_step_2(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -1,5 +1,15 @@
-# What is about a cluster only: its partitions are checked before the first job, and a job can say what it sees.
+# What is about a cluster only: which rules stay here, a check before the first job, and what a job sees.
 from lsgm.cli.cluster import require_partitions
+
+
+# A few seconds each: as jobs they would wait in the queue, and as groups for the slowest run of a group.
+localrules:
+    table,
+    extra_ablation_table,
+    figure3,
+    figure4,
+    figure_variance,
+    figure_curves,
 
 
 onstart:
@@ -26,11 +36,8 @@ rule doctor:
         mem_mb=needs(None, "mem_mb"),
         runtime=10,
         gpu=needs(None, "gpu"),
-    params:
-        data_root=data_root_words,
-        device=config["device"],
     message:
         "What a job of the stage {wildcards.stage} sees"
     shell:
-        "lsgm doctor {params.data_root} --device {params.device} --gpus {resources.gpu} > {log} 2>&1"
+        "lsgm doctor {DATA_ROOT} --device {config[device]} --gpus {resources.gpu} > {log} 2>&1"
         " && cp {log} {output.report}"

@@ -4,20 +4,24 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-from lsgm.config import ConfigError, load_experiment
-from lsgm.config.plan import STAGES, dataset_key, read_resources, read_runs, runs_of_table
+from lsgm.config import ConfigError
+from lsgm.config.catalogue import OFFICIAL, TABLES, Catalogue
+from lsgm.config.plan import STAGES, dataset_key, read_resources
+from lsgm.config.run_names import RunName
 
 CONFIG = Path(workflow.basedir) / "config"
-TABLES = [2, 3, 4, 5, 6]
 # Figure 4 of the paper is on CelebA-HQ; the demo has no time for it.
 FIGURE4_RUNS = ["celebahq256", "cifar10_best_fid"]
 DEMO_FIGURE4_RUNS = ["cifar10_best_fid"]
 FIGURE5_RUNS = ["mnist", "omniglot", "cifar10_best_fid", "celebahq256"]
 # One run for each of the paper's two forward processes.
 VARIANCE_RUNS = ["cifar10_best_fid", "cifar10_best_nll"]
-OFFICIAL = "official"
 REPORTING = sorted(str(file) for file in Path("src/lsgm/reporting").glob("*.py"))
 DIFFUSION = sorted(str(file) for file in Path("src/lsgm/diffusion").rglob("*.py"))
+
+# About the machine and not the result: in a rule's `params`, another data root would redo everything.
+DATA_ROOT = f"--data-root {config['data_root']}" if config["data_root"] else ""
+DOWNLOAD = "--download" if config["download"] else ""
 
 
 def stop(error):
@@ -26,12 +30,13 @@ def stop(error):
 
 
 try:
-    RUNS = read_runs(CONFIG)
-    TABLE_RUNS = {number: runs_of_table(number, CONFIG) for number in TABLES}
-    TABLED_RUNS = [run for runs in TABLE_RUNS.values() for run in runs]
+    CATALOGUE = Catalogue(CONFIG)
+    TABLE_RUNS = {number: CATALOGUE.runs_of_table(number) for number in TABLES}
 except ConfigError as error:
     stop(error)
 
+RUNS = CATALOGUE.runs
+TABLED_RUNS = [run for runs in TABLE_RUNS.values() for run in runs]
 VAES = [name for name, run in RUNS.items() if run.backbone is None]
 PRIORS = [name for name, run in RUNS.items() if run.backbone is not None]
 CELLS = [name for name, run in RUNS.items() if run.cell is not None]
@@ -43,20 +48,17 @@ TRAINED_SCALES = [scale for scale in SCALES if scale != OFFICIAL]
 
 wildcard_constraints:
     scale="|".join(SCALES),
-    vae="|".join(VAES),
-    prior="|".join(PRIORS),
-    run="|".join(RUNS),
+    vae=CATALOGUE.pattern(VAES),
+    prior=CATALOGUE.pattern(PRIORS),
+    run=CATALOGUE.pattern(RUNS),
     dataset="[a-z0-9_-]+",
     number="|".join(map(str, TABLES)),
 
 
-@lru_cache(maxsize=None)
 def settings(run, scale):
     """Resolved settings of one run."""
     try:
-        return load_experiment(
-            RUNS[run].file, CONFIG / "scales" / f"{scale}.yaml", RUNS[run].cell
-        )
+        return CATALOGUE.settings(run, scale)
     except ConfigError as error:
         stop(error)
 
@@ -71,34 +73,31 @@ def run_of(wildcards):
 
 def first_run_of_dataset(wildcards):
     """The first VAE that is trained on a prepared data set."""
-    for vae in VAES:
-        if dataset_key(settings(vae, wildcards.scale).data) == wildcards.dataset:
-            return vae
-    known = sorted({dataset_key(settings(vae, wildcards.scale).data) for vae in VAES})
-    stop(
-        f"no data set {wildcards.dataset!r} at scale {wildcards.scale!r}; there are: {', '.join(known)}"
-    )
+    try:
+        return CATALOGUE.vae_of_dataset(wildcards.dataset, wildcards.scale)
+    except ConfigError as error:
+        stop(error)
 
 
 def settings_words(wildcards):
     """The options of `lsgm` that name a run's settings."""
-    run = RUNS[run_of(wildcards)]
+    name = RunName.parse(run_of(wildcards))
+    run = RUNS[name.base]
     words = f"--config {run.file.relative_to(workflow.basedir)} --scale config/scales/{wildcards.scale}.yaml"
-    return words if run.cell is None else f"{words} --cell {run.cell}"
+    words += "" if run.cell is None else f" --cell {run.cell}"
+    words += "".join(f" --variant {variant}" for variant in name.variants)
+    return words + ("" if name.seed is None else f" --set seed={name.seed}")
 
 
 def fingerprint(stage):
     """A function of the wildcards: hash of the settings that the stage depends on, so that a change is noticed."""
 
     def of_run(wildcards):
-        return settings(run_of(wildcards), wildcards.scale).fingerprint(stage)
+        run = run_of(wildcards)
+        settings(run, wildcards.scale)
+        return CATALOGUE.fingerprint(run, wildcards.scale, stage)
 
     return of_run
-
-
-def data_root_words(wildcards):
-    """The option that names the data root, if the config does."""
-    return f"--data-root {config['data_root']}" if config["data_root"] else ""
 
 
 def data_of(wildcards):
@@ -108,15 +107,21 @@ def data_of(wildcards):
 
 
 def weights_of(wildcards):
-    """The feature network's file, so that its absence is noticed before anything is trained.
+    """Nothing; but the absence of the feature network's file is noticed here, before anything is trained.
 
-    Without a data root nobody knows where it would lie; `lsgm evaluate` then says what is missing.
+    It is no input of the rule, since another data root would then redo the evaluation. Without a data root nobody knows
+    where it would lie; `lsgm evaluate` then says what is missing.
     """
     file = settings(run_of(wildcards), wildcards.scale).evaluate.frechet.weights_file
     root = config["data_root"] or os.environ.get("LSGM_DATA")
     if file is None or not (root or Path(file).is_absolute()):
         return []
-    return str(Path(root or "").expanduser() / file)
+    path = Path(root or "").expanduser() / file
+    if not path.is_file():
+        stop(
+            f"{run_of(wildcards)} needs the feature network {path}, which is absent; put it there, or set evaluate.frechet"
+        )
+    return []
 
 
 def official_checkpoint(wildcards):
@@ -129,27 +134,9 @@ def official_checkpoint(wildcards):
 
 
 def backbone_of(wildcards):
-    """The pretrained VAE of a run; all cells of the ablation share one."""
-    return (
-        f"results/{wildcards.scale}/{RUNS[wildcards.prior].backbone}/model.safetensors"
-    )
-
-
-def metrics_of_table(wildcards):
-    """The metrics files that a table is made from."""
-    return [
-        f"results/{wildcards.scale}/{run}/metrics.json"
-        for run in TABLE_RUNS[int(wildcards.number)]
-    ]
-
-
-def metrics_words(wildcards):
-    """The words RUN=FILE of those metrics files; the rows of Table 6 are named by their cell."""
-    runs = TABLE_RUNS[int(wildcards.number)]
-    return [
-        f"{RUNS[run].cell or run}=results/{wildcards.scale}/{run}/metrics.json"
-        for run in runs
-    ]
+    """The VAE that a prior is trained on; all cells of the ablation share one, and so do all seeds unless told otherwise."""
+    backbone = CATALOGUE.backbone(wildcards.prior, config["share_backbone"])
+    return f"results/{wildcards.scale}/{backbone}/model.safetensors"
 
 
 def figure_files(kind):

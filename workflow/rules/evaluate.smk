@@ -18,11 +18,10 @@ rule evaluate:
         gpu=needs("evaluate", "gpu"),
     params:
         settings=settings_words,
-        data_root=data_root_words,
-        device=config["device"],
         fingerprint=fingerprint("evaluate"),
     message:
-        "Evaluate {wildcards.run}"
+        "Evaluate {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm evaluate {params.settings} {params.data_root} --data {input.data} --model {input.model}"
-        " --samples {input.samples} --device {params.device} --threads {threads} --out {output.metrics} > {log} 2>&1"
+        "lsgm evaluate {params.settings} {DATA_ROOT} --data {input.data} --model {input.model}"
+        " --samples {input.samples} --device {config[device]} --threads {threads}"
+        " --processes {resources.gpu} --out {output.metrics} > {log} 2>&1"

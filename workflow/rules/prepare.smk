@@ -12,10 +12,8 @@ rule prepare:
         runtime=needs("prepare", "runtime"),
     params:
         settings=settings_words,
-        data_root=data_root_words,
-        download="--download" if config["download"] else "",
         fingerprint=fingerprint("prepare"),
     message:
-        "Prepare data set {wildcards.dataset}"
+        "Prepare data set {wildcards.dataset}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min"
     shell:
-        "lsgm prepare {params.settings} {params.data_root} {params.download} --out {output.data} > {log} 2>&1"
+        "lsgm prepare {params.settings} {DATA_ROOT} {DOWNLOAD} --out {output.data} > {log} 2>&1"

@@ -20,11 +20,10 @@ rule pretrain:
         gpu=needs("pretrain", "gpu"),
     params:
         settings=settings_words,
-        device=config["device"],
         fingerprint=fingerprint("pretrain"),
     message:
-        "Pretrain VAE {wildcards.vae}"
+        "Pretrain VAE {wildcards.vae}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
-        "exec lsgm pretrain {params.settings} --data {input.data} --device {params.device} --threads {threads}"
-        " --out {output.model} > {log} 2>&1"
+        "exec lsgm pretrain {params.settings} --data {input.data} --device {config[device]} --threads {threads}"
+        " --processes {resources.gpu} --out {output.model} > {log} 2>&1"

@@ -15,10 +15,9 @@ rule sample:
         gpu=needs("sample", "gpu"),
     params:
         settings=settings_words,
-        device=config["device"],
         fingerprint=fingerprint("sample"),
     message:
-        "Sample from {wildcards.run}"
+        "Sample from {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm sample {params.settings} --model {input.model} --device {params.device} --threads {threads}"
-        " --out {output.samples} > {log} 2>&1"
+        "lsgm sample {params.settings} --model {input.model} --device {config[device]} --threads {threads}"
+        " --processes {resources.gpu} --out {output.samples} > {log} 2>&1"

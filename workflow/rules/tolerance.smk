@@ -17,11 +17,9 @@ rule tolerance:
         gpu=needs("sample", "gpu"),
     params:
         settings=settings_words,
-        data_root=data_root_words,
-        device=config["device"],
         fingerprint=fingerprint("tolerance"),
     message:
-        "Sweep the tolerance of {wildcards.run}"
+        "Sweep the tolerance of {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm tolerance {params.settings} {params.data_root} --data {input.data} --model {input.model}"
-        " --device {params.device} --threads {threads} --out {output.measurement} > {log} 2>&1"
+        "lsgm tolerance {params.settings} {DATA_ROOT} --data {input.data} --model {input.model}"
+        " --device {config[device]} --threads {threads} --out {output.measurement} > {log} 2>&1"

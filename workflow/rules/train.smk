@@ -21,11 +21,10 @@ rule train:
         gpu=needs("train", "gpu"),
     params:
         settings=settings_words,
-        device=config["device"],
         fingerprint=fingerprint("train"),
     message:
-        "Train {wildcards.prior}"
+        "Train {wildcards.prior}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
-        "exec lsgm train {params.settings} --data {input.data} --backbone {input.backbone} --device {params.device}"
-        " --threads {threads} --out {output.model} > {log} 2>&1"
+        "exec lsgm train {params.settings} --data {input.data} --backbone {input.backbone} --device {config[device]}"
+        " --threads {threads} --processes {resources.gpu} --out {output.model} > {log} 2>&1"

@@ -16,10 +16,9 @@ rule variance:
         gpu=needs("evaluate", "gpu"),
     params:
         settings=settings_words,
-        device=config["device"],
         fingerprint=fingerprint("variance"),
     message:
-        "Measure the objective's variance of {wildcards.run}"
+        "Measure the objective's variance of {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm variance {params.settings} --data {input.data} --model {input.model} --device {params.device}"
+        "lsgm variance {params.settings} --data {input.data} --model {input.model} --device {config[device]}"
         " --threads {threads} --out {output.measurement} > {log} 2>&1"

@@ -19,6 +19,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_file(parser, "--data", "file written by `lsgm prepare`")
     options.add_data_root(parser)
     options.add_compute(parser)
+    options.add_processes(parser)
     options.add_file(parser, "--model", "model to measure")
     options.add_file(parser, "--samples", "file written by `lsgm sample`")
     options.add_file(parser, "--out", "metrics file to write (.json)")
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> None:
     root = options.data_root(args)
     options.require_output_folder(args.out)
     device = options.start_compute(args)
+    from lsgm import distributed
     from lsgm.cli.measurement import measure
     from lsgm.cli.samples_file import read_samples
     from lsgm.data import load_dataset
@@ -41,5 +43,7 @@ def run(args: argparse.Namespace) -> None:
     loaded = load_model(args.model, config, device)
     images, record = read_samples(args.samples)
     metrics = measure(args.model, loaded, dataset, images, record, config, root, device)
+    if not distributed.is_first():
+        return
     write_metrics(args.out, metrics)
     print(f"{config.name}: {metrics.status} -> {args.out}")

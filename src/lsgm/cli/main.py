@@ -15,11 +15,13 @@ from lsgm.cli import (
     figure,
     import_official,
     options,
+    plan,
     prepare,
     pretrain,
     publish,
     sample,
     schema,
+    several,
     table,
     tolerance,
     train,
@@ -27,7 +29,7 @@ from lsgm.cli import (
 )
 from lsgm.config import ConfigError
 
-DONE, BAD_INPUT, RESUMABLE = 0, 2, 75
+DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 
 VERBS = (
     prepare,
@@ -40,6 +42,7 @@ VERBS = (
     table,
     figure,
     publish,
+    plan,
     schema,
     import_official,
     export_official,
@@ -71,15 +74,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             dry_run.run(args)
         else:
             options.require_files(args)
+            if several.wanted(args):
+                return several.start(args, argv)
             args.run(args)
+            several.finish()
     except ConfigError as error:
-        print(f"lsgm {args.verb}: error: {error}", file=sys.stderr)
+        several.say(f"lsgm {args.verb}: error: {error}")
         return BAD_INPUT
     except train.stop_signal() as stop:
-        print(f"lsgm {args.verb}: {stop}; run the same command again to go on", file=sys.stderr)
+        several.say(f"lsgm {args.verb}: {stop}; run the same command again to go on")
         return RESUMABLE
     except BrokenPipeError:
         return DONE
+    except Exception:
+        if several.is_consequence():
+            return FAILED
+        raise
     return DONE
 
 

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from lsgm.config import ConfigError, ExperimentConfig, load_experiment
+from lsgm.config.axes import choose_axes, read_axes
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +20,13 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--scale", type=Path, metavar="FILE", help="scale file, e.g. config/scales/demo.yaml (default: the paper's)"
     )
     group.add_argument("--cell", help="cell of Table 6, e.g. vpsde-un-is-rew (with config/experiments/ablation.yaml)")
+    group.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="change the run as config/axes.yaml says, e.g. frozen; may be repeated, in the order of that file",
+    )
     group.add_argument(
         "--set",
         action="append",
@@ -51,6 +59,17 @@ def add_compute(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--threads", type=int, default=None, metavar="N", help="CPU threads (default: all)")
 
 
+def add_processes(parser: argparse.ArgumentParser) -> None:
+    """Add the number of processes, for verbs that several of them can share."""
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="share the work among N processes, one for each GPU; the result is the same (default: 1; 0 means 1)",
+    )
+
+
 def add_data_root(parser: argparse.ArgumentParser) -> None:
     """Add the folder in which downloaded files lie."""
     parser.add_argument(
@@ -60,7 +79,11 @@ def add_data_root(parser: argparse.ArgumentParser) -> None:
 
 def settings(args: argparse.Namespace) -> ExperimentConfig:
     """Resolve and validate the settings that the options name."""
-    return load_experiment(args.config, args.scale, args.cell, args.set)
+    variants = {}
+    if args.variant:
+        axes = read_axes(args.config.parent.parent / "axes.yaml")
+        variants = {name: axis.settings for name, axis in choose_axes(axes, args.variant, "--variant").items()}
+    return load_experiment(args.config, args.scale, args.cell, args.set, variants)
 
 
 def require_prior(args: argparse.Namespace, config: ExperimentConfig) -> None:
@@ -83,14 +106,49 @@ def data_root(args: argparse.Namespace) -> Path | None:
 
 
 def start_compute(args: argparse.Namespace) -> str:
-    """Set the number of threads; return the name of the device, checked to be there."""
+    """Set the number of threads; return the name of the device, checked to be there.
+
+    One of several processes gets its share of the threads and its own GPU, and waits here for the others.
+    """
     import torch
 
+    from lsgm import distributed
+
+    place = distributed.launch()
+    if place.size > 1 and not hasattr(args, "processes"):
+        raise ConfigError(f"`lsgm {args.verb}` works in one process; start it without torchrun")
     if args.threads is not None:
         if args.threads < 1:
             raise ConfigError(f"--threads {args.threads}: must be at least 1")
-        torch.set_num_threads(args.threads)
-    name = args.device
+        torch.set_num_threads(max(1, args.threads // place.local_size))
+    name = _device(args.device)
+    if place.size > 1:
+        name = _own_device(name, place.local_rank)
+        distributed.join(name.partition(":")[0])
+    return name
+
+
+def _own_device(name: str, local_rank: int) -> str:
+    """The device of one of several processes."""
+    import torch
+
+    if name == "cpu":
+        return name
+    if name != "cuda":
+        raise ConfigError(f"--device {name}: several processes take one GPU each; say cuda, or cpu")
+    if local_rank >= torch.cuda.device_count():
+        raise ConfigError(
+            f"process {local_rank} of this node has no GPU, {torch.cuda.device_count()} are visible; start fewer "
+            f"processes, ask for more GPUs, or take --device cpu"
+        )
+    torch.cuda.set_device(local_rank)
+    return f"cuda:{local_rank}"
+
+
+def _device(name: str) -> str:
+    """Name of the device, checked to be there."""
+    import torch
+
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

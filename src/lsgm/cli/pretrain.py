@@ -19,6 +19,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_settings(parser)
     options.add_file(parser, "--data", "file written by `lsgm prepare`")
     options.add_compute(parser)
+    options.add_processes(parser)
     options.add_file(parser, "--out", "model to write (.safetensors)")
     parser.set_defaults(run=run)
 
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError(f"{args.config}: is an LSGM; pretrain its backbone with --config {file}")
     options.require_output_folder(args.out)
     device = options.start_compute(args)
+    from lsgm import distributed
     from lsgm.cli.training_run import work_folder, write_outcome
     from lsgm.data import load_dataset
     from lsgm.training import pretrain
@@ -38,4 +40,5 @@ def run(args: argparse.Namespace) -> None:
     dataset = load_dataset(args.data, config.data)
     work = work_folder(args.out, config.fingerprint("pretrain"))
     result = pretrain(config, dataset, work, device)
-    write_outcome(args.out, work, result, dataset, device)
+    if distributed.is_first():
+        write_outcome(args.out, work, result, dataset, device)

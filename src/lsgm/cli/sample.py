@@ -17,6 +17,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     )
     options.add_settings(parser)
     options.add_compute(parser)
+    options.add_processes(parser)
     options.add_file(parser, "--model", "model to draw from")
     options.add_file(parser, "--out", "file of images to write (.safetensors)")
     parser.set_defaults(run=run)
@@ -29,6 +30,8 @@ def run(args: argparse.Namespace) -> None:
     device = options.start_compute(args)
     import torch
 
+    from lsgm import distributed
+    from lsgm.cli.provenance import commit, device_name
     from lsgm.cli.samples_file import SamplesRecord, write_samples
     from lsgm.models import load_model, sha256_of
     from lsgm.sampling import NumericalError, sample_images
@@ -42,12 +45,17 @@ def run(args: argparse.Namespace) -> None:
     else:
         try:
             drawn = sample_images(loaded.model, config.sample, config.seed, device)
-            pad = config.data.pad
-            images = drawn.images[..., pad : pad + height, pad : pad + width]
+            if drawn.images is not None:
+                pad = config.data.pad
+                images = drawn.images[..., pad : pad + height, pad : pad + width]
             nfe, seconds = drawn.nfe_mean, drawn.seconds
         except NumericalError as error:
             reason = f"sampling failed: {error}"
+    if not distributed.is_first():
+        return
     solver = "prior N(0, I)" if config.is_vae else config.sample.solver
-    record = SamplesRecord(sha256_of(args.model), solver, config.sample.tol, nfe, seconds, reason)
+    record = SamplesRecord(
+        sha256_of(args.model), solver, config.sample.tol, nfe, seconds, reason, device_name(device), commit()[0]
+    )
     write_samples(args.out, images, record)
     print(reason or f"{len(images)} images in {seconds:.0f} s, {nfe or 0:.0f} evaluations of the prior -> {args.out}")

@@ -34,6 +34,8 @@ class SamplesRecord:
     nfe: float | None
     seconds: float
     reason: str | None
+    device: str | None = None
+    commit: str | None = None
 
 
 def write_samples(path: Path, images: Tensor, record: SamplesRecord) -> None:

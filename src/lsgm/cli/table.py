@@ -1,23 +1,28 @@
-"""`lsgm table`: one of the paper's tables from metrics files, as csv, Markdown and LaTeX."""
+"""`lsgm table`: one of the paper's tables, or that of the extra axes, from metrics files: csv, Markdown and LaTeX."""
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from lsgm.cli import options
 from lsgm.config import ConfigError
+from lsgm.config.catalogue import TABLES, Catalogue
+
+EXTRA = "extra"
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
     """Add the verb to the command line."""
     parser = verbs.add_parser(
         "table",
-        help="make a table of the paper from metrics files",
+        help="make a table of the paper, or of the extra axes, from metrics files",
         description="Make Table 2, 3, 4, 5 or 6: the paper's rows and numbers, and ours beside them, each with the "
-        "data it was measured on. Numbers come from metrics files only.",
+        "data it was measured on. Or the table of the axes that the paper does not have (config/axes.yaml). Numbers "
+        "come from metrics files only.",
     )
-    parser.add_argument("number", type=int, choices=(2, 3, 4, 5, 6), help="which table of the paper")
+    parser.add_argument("which", choices=(*map(str, TABLES), EXTRA), help="which table")
     parser.add_argument(
         "--config-dir", type=Path, default=Path("config"), metavar="DIR", help="folder of settings (default: config)"
     )
@@ -26,7 +31,8 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         nargs="*",
         default=[],
         metavar="RUN=FILE",
-        help="metrics files by run, e.g. mnist=results/demo/mnist/metrics.json; cells of Table 6 by their name",
+        help="metrics files by run, e.g. mnist=results/demo/mnist/metrics.json; cells of Table 6 by their name; a run "
+        "with several seeds once for each",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="STEM", help="files to write, without their ending")
     parser.set_defaults(run=run)
@@ -34,12 +40,31 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Build the table and write its three files."""
-    metrics = named_files(args.metrics)
+    metrics = files_by_run(args.metrics)
     options.require_output_folder(args.out)
-    from lsgm.reporting import build_table, write_table
+    from lsgm.cli.current_settings import is_current
+    from lsgm.reporting import build_extra_table, build_table, write_table
 
-    paper = args.config_dir / "paper" / f"table{args.number}.yaml"
-    write_table(build_table(args.number, paper, args.config_dir / "ablation.csv", metrics), args.out)
+    catalogue = Catalogue(args.config_dir)
+    compare = partial(is_current, catalogue)
+    if args.which == EXTRA:
+        table = build_extra_table(catalogue.axes, metrics, compare)
+    else:
+        paper = args.config_dir / "paper" / f"table{args.which}.yaml"
+        table = build_table(int(args.which), paper, args.config_dir / "ablation.csv", metrics, compare)
+    write_table(table, args.out)
+
+
+def files_by_run(words: list[str]) -> dict[str, list[Path]]:
+    """Read words `RUN=FILE`; a run that stands there several times has several seeds.
+
+    Raises:
+        ConfigError: a word of another form.
+    """
+    files: dict[str, list[Path]] = {}
+    for name, path in map(_named_file, words):
+        files.setdefault(name, []).append(path)
+    return files
 
 
 def named_files(words: list[str]) -> dict[str, Path]:
@@ -50,10 +75,15 @@ def named_files(words: list[str]) -> dict[str, Path]:
     """
     files: dict[str, Path] = {}
     for word in words:
-        name, sign, path = word.partition("=")
-        if not (name and sign and path):
-            raise ConfigError(f"{word!r}: expected RUN=FILE, e.g. mnist=results/demo/mnist/metrics.json")
+        name, path = _named_file(word)
         if name in files:
             raise ConfigError(f"{word!r}: the run {name!r} is given twice")
-        files[name] = Path(path)
+        files[name] = path
     return files
+
+
+def _named_file(word: str) -> tuple[str, Path]:
+    name, sign, path = word.partition("=")
+    if not (name and sign and path):
+        raise ConfigError(f"{word!r}: expected RUN=FILE, e.g. mnist=results/demo/mnist/metrics.json")
+    return name, Path(path)

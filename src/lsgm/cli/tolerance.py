@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     problems, points = divergence(loaded), []
     if not problems:
         points, problems = sweep(loaded.model, dataset, config, root, device)
-    sample = sweep_settings(config, config.figures.tolerances[0]).sample
+    sample = sweep_settings(config, config.figures.tolerances[0])
     measured = ToleranceSweep(
         **header(config, dataset),
         status="diverged" if problems else "ok",

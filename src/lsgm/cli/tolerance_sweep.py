@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lsgm.config import ExperimentConfig
+from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.data import Dataset
 from lsgm.evaluation.frechet import frechet_distance
 from lsgm.models import Lsgm
@@ -17,11 +17,10 @@ from lsgm.reporting.metrics import FrechetMetrics
 from lsgm.sampling import NumericalError, sample_images
 
 
-def sweep_settings(config: ExperimentConfig, tol: float, num_samples: int | None = None) -> ExperimentConfig:
-    """The settings with the ODE at one tolerance; `num_samples` None: `figures.num_samples`, else those of sampling."""
-    count = num_samples or config.figures.num_samples or config.sample.num_samples
-    sample = config.sample.model_copy(update={"solver": "ode", "tol": tol, "num_samples": count})
-    return config.model_copy(update={"sample": sample})
+def sweep_settings(config: ExperimentConfig, tol: float) -> SampleConfig:
+    """How images are drawn at one tolerance."""
+    count = config.figures.num_samples or config.sample.num_samples
+    return config.sample.model_copy(update={"solver": "ode", "tol": tol, "num_samples": count})
 
 
 def sweep(
@@ -44,9 +43,9 @@ def sweep(
         for tol in config.figures.tolerances:
             settings = sweep_settings(config, tol)
             try:
-                if not points:  # the first batch of a process pays for what later ones find ready
-                    sample_images(model, sweep_settings(config, tol, config.sample.batch_size).sample, 0, device)
-                drawn = sample_images(model, settings.sample, config.seed, device)
+                if not points:
+                    _warm_up(model, settings, device)
+                drawn = sample_images(model, settings, config.seed, device)
             except NumericalError as error:
                 problems.append(f"tolerance {tol:g}: {error}")
                 points.append(TolerancePoint(tol=tol))
@@ -56,6 +55,12 @@ def sweep(
             seconds = drawn.seconds / drawn.num_batches
             points.append(TolerancePoint(tol=tol, nfe=drawn.nfe_mean, seconds_per_batch=seconds, frechet=frechet))
     return points, problems
+
+
+def _warm_up(model: Lsgm, settings: SampleConfig, device: str) -> None:
+    """Draw one batch, whose time does not count: the first of a process pays for what later ones find ready."""
+    count = min(settings.batch_size, settings.num_samples)
+    sample_images(model, settings.model_copy(update={"num_samples": count}), 0, device)
 
 
 def _stored(images: Tensor, config: ExperimentConfig, shape: tuple[int, int, int]) -> Tensor:

@@ -19,6 +19,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_settings(parser)
     options.add_file(parser, "--data", "file written by `lsgm prepare`")
     options.add_compute(parser)
+    options.add_processes(parser)
     options.add_file(parser, "--backbone", "model written by `lsgm pretrain`")
     options.add_file(parser, "--out", "model to write (.safetensors)")
     parser.set_defaults(run=run)
@@ -31,17 +32,18 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError(f"{args.config}: has no `backbone`, so there is no prior to train; use `lsgm pretrain`")
     options.require_output_folder(args.out)
     device = options.start_compute(args)
+    from lsgm import distributed
     from lsgm.cli.training_run import load_backbone, work_folder, write_outcome
     from lsgm.data import load_dataset
-    from lsgm.models import sha256_of
     from lsgm.training import train
 
     dataset = load_dataset(args.data, config.data)
-    backbone = load_backbone(args.backbone, config)
+    vae, backbone = load_backbone(args.backbone, config)
     # Checkpoints hold the VAE as it has moved from this backbone, so they are of no use on another one.
-    work = work_folder(args.out, f"{config.fingerprint('train')}-{sha256_of(args.backbone)[:8]}")
-    result = train(config, dataset, backbone, work, device)
-    write_outcome(args.out, work, result, dataset, device)
+    work = work_folder(args.out, f"{config.fingerprint('train')}-{backbone.model_sha256[:8]}")
+    result = train(config, dataset, vae, work, device)
+    if distributed.is_first():
+        write_outcome(args.out, work, result, dataset, device, backbone)
 
 
 def stop_signal() -> type[BaseException]:

@@ -7,11 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
-from lsgm.cli.provenance import timestamp
+from lsgm.cli.provenance import commit, device_name, timestamp, versions
 from lsgm.config import ConfigError, ExperimentConfig
+from lsgm.config.run_names import RunName
 from lsgm.data import Dataset
-from lsgm.models import Lsgm, load_model, save_model
+from lsgm.models import Lsgm, load_model, save_model, sha256_of
 from lsgm.models.file_header import FileHeader
+from lsgm.reporting.provenance import Backbone
 from lsgm.training import TrainResult
 from lsgm.training.log import Record
 
@@ -26,8 +28,8 @@ def work_folder(out: Path, key: str) -> Path:
     return work
 
 
-def load_backbone(path: Path, config: ExperimentConfig) -> Lsgm:
-    """Load the VAE that a prior is to be trained on, checked against the settings.
+def load_backbone(path: Path, config: ExperimentConfig) -> tuple[Lsgm, Backbone]:
+    """Load the VAE that a prior is to be trained on, checked against the settings, and say which one it is.
 
     Args:
         path: a VAE alone, or an LSGM, of which the VAE is taken and the prior left.
@@ -44,11 +46,16 @@ def load_backbone(path: Path, config: ExperimentConfig) -> Lsgm:
         raise ConfigError(
             f"{path}: this model diverged ({loaded.extra.get('reason')}); change its settings, train again"
         )
-    return Lsgm(loaded.model.vae).eval()
+    found = loaded.config
+    run = str(RunName.of(found.name, found.cell, found.variant))
+    return Lsgm(loaded.model.vae).eval(), Backbone(run=run, seed=found.seed, model_sha256=sha256_of(path))
 
 
-def write_outcome(out: Path, work: Path, result: TrainResult, dataset: Dataset, device: str) -> None:
+def write_outcome(
+    out: Path, work: Path, result: TrainResult, dataset: Dataset, device: str, backbone: Backbone | None = None
+) -> None:
     """Write the training record and the curves, then the model: the declared output appears last."""
+    head, dirty = commit()
     record = {
         "status": result.status,
         "reason": result.reason,
@@ -56,8 +63,12 @@ def write_outcome(out: Path, work: Path, result: TrainResult, dataset: Dataset, 
         "epochs": result.epochs,
         "skipped_updates": result.skipped_updates,
         "seconds": result.seconds,
-        "device": device,
+        "device": device_name(device),
         "finished": timestamp(),
+        "commit": head,
+        "dirty": dirty,
+        "versions": versions(),
+        "backbone": None if backbone is None else backbone.model_dump(),
         "final": _flat(result.final),
     }
     write_text(out.with_name("training.json"), json.dumps(record, indent=2, allow_nan=False) + "\n")

@@ -71,7 +71,8 @@ def cell_overrides(table: Path, name: str) -> dict[str, Any]:
     """
     cells = read_cells(table)
     if name not in cells:
-        raise ConfigError(f"{name!r} is not a cell of {table}; there are: {', '.join(cells)}")
+        known = [cell.name for cell in cells.values() if not cell.not_applicable]
+        raise ConfigError(f"{name!r} is not a cell of {table}; there are: {', '.join(known)}")
     if cells[name].not_applicable:
         raise ConfigError(f"cell {name!r} does not exist: {cells[name].not_applicable}")
     return cells[name].settings

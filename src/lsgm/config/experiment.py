@@ -41,6 +41,7 @@ class ExperimentConfig(Section):
     name: str = Field(min_length=1)
     scale: str = Field("paper", min_length=1)
     cell: str | None = Field(None, description="cell of Table 6, if this is one")
+    variant: str | None = Field(None, description="change from config/axes.yaml, if this run has one; several: a+b")
     backbone: str | None = None
     scaled_down: str | None = Field(None, description="what this scale makes smaller than the paper; printed in tables")
     seed: int = Field(1, ge=0)

@@ -2,7 +2,7 @@
 
 Order, later wins: defaults, the backbone's experiment file (its data, vae and pretrain sections), the experiment file,
 the scale file (`all`, then what it says of the backbone's data, vae and pretrain, then of the experiment), the cell of
-Table 6, `--set`. A backbone may itself have a backbone, of which the same holds.
+Table 6, the variants of config/axes.yaml, `--set`. A backbone may itself have a backbone, of which the same holds.
 
 A file with every section, as it lies beside a model, is complete: its backbone is only a name.
 """
@@ -28,7 +28,11 @@ SCALE_KEYS = ("all", "experiments", "resources")
 
 
 def load_experiment(
-    experiment: Path, scale: Path | None = None, cell: str | None = None, overrides: Sequence[str] = ()
+    experiment: Path,
+    scale: Path | None = None,
+    cell: str | None = None,
+    overrides: Sequence[str] = (),
+    variants: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> ExperimentConfig:
     """Resolve one experiment file, at one scale.
 
@@ -38,6 +42,7 @@ def load_experiment(
         scale: file in `config/scales`; None means the experiment as the paper has it.
         cell: a cell of `config/ablation.csv`, such as `vpsde-un-is-rew`.
         overrides: words `section.key=value`, the value in YAML.
+        variants: settings of the changes from `config/axes.yaml` that the run has, by name.
 
     Raises:
         ConfigError: file absent or not YAML, unknown key, wrong type, impossible combination; one line that names it.
@@ -54,6 +59,10 @@ def load_experiment(
     if cell is not None:
         table = experiment.parent.parent / "ablation.csv"
         tree = merge(tree, cell_overrides(table, cell))
+    if variants:
+        tree["variant"] = "+".join(variants)
+        for settings in variants.values():
+            tree = merge(tree, settings)
     for word in overrides:
         tree = merge(tree, parse_override(word))
     return validate(ExperimentConfig, tree, str(experiment))

@@ -93,23 +93,6 @@ def read_runs(config: Path) -> dict[str, Run]:
     return runs
 
 
-def runs_of_table(number: int, config: Path) -> list[str]:
-    """Runs whose metrics files one table needs, in its order: all cells for Table 6, else the rows that name a run.
-
-    Raises:
-        ConfigError: the table's file cannot be read or names a run that there is not.
-    """
-    runs = read_runs(config)
-    if number == 6:
-        return [name for name, run in runs.items() if run.cell is not None]
-    file = config / "paper" / f"table{number}.yaml"
-    named = [row["run"] for row in read_yaml(file).get("rows", []) if row.get("run")]
-    for name in named:
-        if name not in runs:
-            raise ConfigError(f"{file}: run = {name!r} is not an experiment; there are: {', '.join(runs)}")
-    return named
-
-
 def dataset_key(data: DataConfig) -> str:
     """Name of a prepared data file: the data set's, and a hash of its settings where they are not the defaults."""
     chosen = data.model_dump(mode="json", include=set(PREPARED_FIELDS), exclude_defaults=True)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from lsgm.config import Cell, ConfigError
 
-from .notes import Run, run_notes, table_notes, table_title
+from .notes import run_notes, table_notes, table_title
 from .numbers import DIVERGED, NOT_APPLICABLE, OurNumber, paper_text
 from .paper import Column, PaperTable
 from .placement import OurColumn, Placement, paper_fields, place
-from .table import Table
+from .runs import Run
+from .table import Table, sources_of
 from .trace import trace
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def build_ablation_table(paper: PaperTable, cells: dict[str, Cell], runs: dict[s
         display=display,
         notes=(*table_notes(paper, order), *footnotes.notes),
         run_notes=tuple(run_notes(paper, order)),
+        sources=sources_of(order),
     )
 
 
@@ -79,7 +81,7 @@ def _check_grid(paper: PaperTable, cells: dict[str, Cell], runs: dict[str, Run])
     for name, run in runs.items():
         if cells[name].not_applicable and run.metrics.status != "not_applicable":
             raise ConfigError(
-                f"{run.source}: status is {run.metrics.status!r}, but the cell {name} does not exist "
+                f"{run.sources[0]}: status is {run.metrics.status!r}, but the cell {name} does not exist "
                 f"({cells[name].not_applicable})"
             )
 
@@ -122,10 +124,10 @@ def _display(
 
 
 def _our_text(cell: Cell, run: Run | None, number: OurNumber, footnotes: Footnotes) -> str:
-    reason = run.metrics.reason if run is not None else None
+    reason = run.reason if run is not None else None
     if number.text == NOT_APPLICABLE:
         return footnotes.mark(number.text, f"{NOT_APPLICABLE}: {cell.not_applicable or reason}")
-    if number.text == DIVERGED:
+    if number.text == DIVERGED or (number.spread is not None and number.spread.num_diverged):
         return footnotes.mark(number.text, f"{DIVERGED}: {reason}")
     return number.text
 

@@ -78,6 +78,7 @@ def draw_curves(curves: Mapping[str, np.ndarray], title: str, note: str) -> Figu
     axes = figure.subplots(2, 3, sharex=True).ravel()
     for axis, panel in zip(axes, panels, strict=True):
         _draw_panel(axis, panel, curves)
+    _finish_steps(axes, curves["step"][-1])
     letter({panel.title: axis for axis, panel in zip(axes, panels, strict=True)})
     figure.suptitle(title, weight="bold")
     skipped = int(np.nanmax(curves.get("skipped", np.zeros(1))))
@@ -104,12 +105,21 @@ def _draw_panel(axis: Axes, panel: Panel, curves: Mapping[str, np.ndarray]) -> N
     elif panel.kind == "from zero":
         axis.set_ylim(0, 1.1 * max(1, axis.get_ylim()[1]))
     axis.set_ylabel(panel.axis)
-    axis.set_xlim(left=0)
-    axis.xaxis.get_major_locator().set_params(integer=True, nbins=4)
-    if axis.get_subplotspec().is_last_row():
-        axis.set_xlabel("step")
     if len(drawn) > 1:
         axis.legend(handlelength=1.2, labelspacing=0.3)
+
+
+def _finish_steps(axes: Sequence[Axes], last: float) -> None:
+    """Number the steps, which all panels share, from 0 to the last, in thousands where there are many."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    unit = 1000 if last >= 20_000 else 1
+    axes[0].set_xlim(0, 1.03 * last)
+    axes[0].xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+    axes[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:g}"))
+    for axis in axes:
+        if axis.get_subplotspec().is_last_row():
+            axis.set_xlabel("step" if unit == 1 else "thousand steps")
 
 
 def _number(value: object) -> float:

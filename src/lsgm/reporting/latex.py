@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 HEADER_WIDTH = 18  # characters per line of a column's heading
 LONGEST_LINE = 24  # characters of a text column that is not broken
-WIDE = 10  # columns; tables with more print the standard error below the number
+WIDE = 10  # columns; tables with more break text earlier and print what follows a number below it
+WIDE_LINE = 17
+NUMBER_LINE = 9  # of what follows the number
 
 REPLACEMENTS = {
     "\\": r"\textbackslash{}",
@@ -42,7 +44,9 @@ REPLACEMENTS = {
 ACCENTS = {"\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0308": '"', "\u0327": "c", "\u030c": "v"}
 
 # Cells of a column that is aligned to the right.
-NUMERIC = re.compile(r"$|-$|NaN|n/a|(≤ )?[0-9.]+($| ±)")
+NUMERIC = re.compile(r"$|-$|NaN|n/a|(≤ )?[0-9.]+($| ±| \()")
+
+NUMBER_AND_MORE = re.compile(r"((?:≤ )?[0-9.]+) ((?:±|\().*)")
 
 # The paper's symbols: weightings w_ll, w_un, w_re and time densities r_ll, r_un, r_re, and t_SGM, t_q of Table 6.
 SYMBOL = re.compile(r"\b([wrt])_(ll|un|re|q|SGM)\b")
@@ -79,10 +83,11 @@ def latex_table(
     """
     import pandas as pd
 
-    columns = [[str(cell) for cell in column] for column in zip(*display.to_numpy().tolist(), strict=True)]
+    texts = [[str(cell) for cell in row] for row in display.to_numpy().tolist()]
+    columns = [[row[place] for row in texts] for place in range(display.shape[1])]
     is_wide = len(columns) > WIDE
-    shown = pd.DataFrame([[_cell(text, is_wide) for text in row] for row in zip(*columns, strict=True)])
-    shown.columns = pd.MultiIndex.from_tuples([tuple(_heading(part) for part in label) for label in display.columns])
+    headings = pd.MultiIndex.from_tuples([tuple(_heading(part) for part in label) for label in display.columns])
+    shown = pd.DataFrame([[_cell(text, is_wide) for text in row] for row in texts], columns=headings, dtype=object)
     alignment = "".join("r" if all(map(NUMERIC.match, column)) else "l" for column in columns)
     body = shown.to_latex(index=False, escape=False, column_format=alignment, multicolumn_format="c")
     numbered = [rf"[{number}] {latex_escape(note)}" for number, note in enumerate(run_notes, start=1)]
@@ -113,11 +118,11 @@ def _heading(text: str) -> str:
 
 
 def _cell(text: str, is_wide: bool) -> str:
-    """Long text in lines; in tables of many columns, a standard error below its number."""
-    value, sign, stderr = text.partition(" ± ")
-    if sign and is_wide:
-        return _stack([value, f"± {stderr}"], "[t]{@{}r@{}}")
-    return _stack(textwrap.wrap(text, LONGEST_LINE), "[t]{@{}l@{}}")
+    """Long text in lines; in tables of many columns, an error and remarks below their number."""
+    number = NUMBER_AND_MORE.fullmatch(text) if is_wide else None
+    if number is not None:
+        return _stack([number[1], *textwrap.wrap(number[2], NUMBER_LINE)], "[t]{@{}r@{}}")
+    return _stack(textwrap.wrap(text, WIDE_LINE if is_wide else LONGEST_LINE), "[t]{@{}l@{}}")
 
 
 def _stack(lines: list[str], layout: str) -> str:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from lsgm.config import ConfigError
 
-from .notes import Run, run_notes, table_notes, table_title
+from .notes import run_notes, table_notes, table_title
 from .numbers import paper_text
 from .paper import PaperRow, PaperTable
 from .placement import Placement, paper_fields, place
-from .table import Table
+from .runs import Run
+from .table import Table, sources_of
 from .trace import trace
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def build_main_table(paper: PaperTable, runs: dict[str, Run]) -> Table:
     """
     for row in paper.rows:
         if row.run in runs and runs[row.run].metrics.kind != row.kind:
-            run = runs[row.run]
-            raise ConfigError(f"{run.source}: kind is {run.metrics.kind!r}, the row {row.method!r} wants {row.kind!r}")
+            source, kind = runs[row.run].sources[0], runs[row.run].metrics.kind
+            raise ConfigError(f"{source}: kind is {kind!r}, the row {row.method!r} wants {row.kind!r}")
     order = [runs[name] for name in paper.runs if name in runs]
     placement = place(paper, order)
     return Table(
@@ -47,6 +48,7 @@ def build_main_table(paper: PaperTable, runs: dict[str, Run]) -> Table:
         display=_display(paper, order, placement),
         notes=(*table_notes(paper, order), CITATIONS),
         run_notes=tuple(run_notes(paper, order)),
+        sources=sources_of(order),
     )
 
 

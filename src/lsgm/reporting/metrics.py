@@ -6,18 +6,17 @@ does not exist, has a file too: `status` and `reason` say so.
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lsgm.config import ConfigError, Section, validate
+from lsgm.config import Section
+from lsgm.config.run_names import RunName
 
-FORMAT = 1
+from .provenance import Provenance, TrainingMetrics
+from .section_file import read_section, write_section
+
 Unit = Literal["nats", "bits/dim"]
 Status = Literal["ok", "diverged", "not_applicable"]
 
@@ -91,24 +90,8 @@ class SamplingMetrics(Section):
     nfe: float | None = Field(None, ge=0)
     seconds: float = Field(ge=0)
     num_samples: int = Field(ge=0)
-
-
-class TrainingMetrics(Section):
-    """How long the run was trained. `final` holds the last logged values; a non-finite one is kept as text, "nan"."""
-
-    steps: int = Field(ge=0)
-    epochs: float = Field(ge=0)
-    skipped_updates: int = Field(0, ge=0, description="updates left out because a gradient was not finite")
-    seconds: float | None = Field(ge=0, description="null: not known")
-    source: str | None = Field(None, description="where the weights come from; null: trained with this program")
-    final: dict[str, float | int | str | None] = Field(default_factory=dict)
-
-    @field_validator("final", mode="before")
-    @classmethod
-    def _show_non_finite(cls, final: object) -> object:
-        if not isinstance(final, dict):
-            return final
-        return {k: str(v) if isinstance(v, float) and not math.isfinite(v) else v for k, v in final.items()}
+    device: str | None = None
+    commit: str | None = Field(None, description="of the code that sampled, where it is known")
 
 
 class ParameterCounts(Section):
@@ -118,28 +101,14 @@ class ParameterCounts(Section):
     prior: int = Field(0, ge=0)
 
 
-class Provenance(Section):
-    """Where the numbers come from."""
-
-    commit: str | None
-    dirty: bool | None
-    config_hash: str
-    seed: int
-    versions: dict[str, str]
-    device: str
-    started: str = Field(description="ISO 8601")
-    wall_seconds: float = Field(ge=0)
-    model_sha256: str | None
-    data_checksum: str
-
-
 class Metrics(Section):
     """All that was measured on one run."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     experiment: str
     kind: Literal["vae", "lsgm"]
     cell: str | None = None
+    variant: str | None = Field(None, description="change from config/axes.yaml that the run has")
     scale: str
     status: Status
     reason: str | None = Field(None, description="why the status is not ok")
@@ -153,6 +122,11 @@ class Metrics(Section):
     parameters: ParameterCounts
     provenance: Provenance
 
+    @property
+    def run(self) -> str:
+        """Name of the run, without its seed."""
+        return str(RunName.of(self.experiment, self.cell, self.variant))
+
     @model_validator(mode="after")
     def _consistent(self) -> Metrics:
         if self.status != "ok" and not self.reason:
@@ -163,39 +137,10 @@ class Metrics(Section):
 
 
 def write_metrics(path: Path, metrics: Metrics) -> None:
-    """Write one metrics file, whole or not at all.
-
-    Args:
-        path: file to write; its folder must exist.
-        metrics: what was measured.
-    """
-    text = json.dumps(metrics.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    """Write one metrics file, whole or not at all; its folder must exist."""
+    write_section(path, metrics)
 
 
 def read_metrics(path: Path) -> Metrics:
-    """Read and check one metrics file.
-
-    Raises:
-        ConfigError: absent, not JSON (cut off), another format, or a value that cannot be.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such metrics file; make it with `lsgm evaluate`") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ConfigError(f"{path}: damaged metrics file ({error}); delete it and evaluate again") from None
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise ConfigError(f"{path}: not a metrics file of format {FORMAT} (found {found!r}); evaluate again")
-    return validate(Metrics, content, str(path))
+    """Read and check one metrics file; a ConfigError says what is wrong with it."""
+    return read_section(path, Metrics, "evaluate")

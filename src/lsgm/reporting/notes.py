@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable
 
+from .differences import backbone_note, difference_notes
 from .headings import OURS, data_heading
 from .metrics import Metrics
 from .paper import PaperTable
+from .runs import Run, SeedRun
 
-
-@dataclass(frozen=True)
-class Run:
-    """One run that stands in a table, with its metrics file."""
-
-    name: str
-    file: Path
-    metrics: Metrics
-
-    @property
-    def source(self) -> str:
-        """The metrics file as it was given."""
-        return self.file.as_posix()
+SEEDS_NOTE = (
+    "Numbers of several seeds are their mean; behind ± stands the standard deviation over the seeds (n - 1). The csv "
+    "file also has each seed's number and the standard error over images."
+)
 
 
 def table_title(paper: PaperTable, runs: list[Run]) -> str:
@@ -48,16 +40,20 @@ def table_notes(paper: PaperTable, runs: list[Run]) -> list[str]:
         )
     if any(data_heading(run.metrics, paper) == f"{OURS}, scaled down" for run in runs):
         notes.append("Runs that are scaled down must not be compared with the paper's numbers.")
-    notes.extend(_differences(runs))
-    notes.extend(shared_notes(paper, runs))
-    return notes
+    return [*notes, *notes_on_runs(paper, runs)]
 
 
-def run_notes(paper: PaperTable, runs: list[Run]) -> list[str]:
+def notes_on_runs(paper: PaperTable | None, runs: list[Run]) -> list[str]:
+    """Notes on what the runs share and on what they do not: seeds, differences, common facts."""
+    several = [SEEDS_NOTE] if any(len(run.seeds) > 1 for run in runs) else []
+    return [*several, *backbone_note(runs), *difference_notes(runs), *shared_notes(paper, runs)]
+
+
+def run_notes(paper: PaperTable | None, runs: list[Run]) -> list[str]:
     """Everything about each run that a reader needs to judge or repeat its numbers.
 
     Args:
-        paper: the table; only what it has a column for is mentioned.
+        paper: the table; only what it has a column for is mentioned. None: everything is.
         runs: the runs, in the order of the notes.
 
     Returns:
@@ -68,7 +64,7 @@ def run_notes(paper: PaperTable, runs: list[Run]) -> list[str]:
     return ["; ".join(text for key, text in fact.items() if key not in shared) for fact in facts]
 
 
-def shared_notes(paper: PaperTable, runs: list[Run]) -> list[str]:
+def shared_notes(paper: PaperTable | None, runs: list[Run]) -> list[str]:
     """One note with all that the runs have in common, none for a single run."""
     shared = _shared([_facts(paper, run) for run in runs])
     return [f"All runs: {'; '.join(shared.values())}."] if shared else []
@@ -85,63 +81,82 @@ def _shared(facts: list[dict[str, str]]) -> dict[str, str]:
     return shared
 
 
-def _facts(paper: PaperTable, run: Run) -> dict[str, str]:
-    metrics, data, origin = run.metrics, run.metrics.data, run.metrics.provenance
+def _facts(paper: PaperTable | None, run: Run) -> dict[str, str]:
+    metrics, data = run.metrics, run.metrics.data
     scaled = f", scaled down: {metrics.scaled_down}" if metrics.scaled_down else ""
     remark = f" ({data.notes})" if data.notes else ""
-    commit = (origin.commit or "unknown") + (" with uncommitted changes" if origin.dirty else "")
+    origins = [seed.metrics.provenance for seed in run.seeds]
+    failed = next((seed.metrics.status for seed in run.seeds if seed.metrics.status != "ok"), "ok")
     facts = {
         "run": f"run {run.name}",
-        "status": "" if metrics.status == "ok" else f"{metrics.status.replace('_', ' ')}: {metrics.reason}",
+        "status": "" if failed == "ok" else f"{failed.replace('_', ' ')}: {run.reason}",
         "weights": f"weights: {metrics.training.source}" if metrics.training.source else "",
+        "backbone": _backbones(run),
         "data": f"data {data.title}, {data.num_train:,} training and {data.num_test:,} test images{remark}",
         "scale": f"scale {metrics.scale}{scaled}",
-        **_measurements(paper, metrics),
-        "seed": f"seed {origin.seed}",
-        "commit": f"commit {commit}",
-        "hash": f"config hash {origin.config_hash}",
-        "file": f"metrics file {run.source}",
+        **_measurements(paper, run),
+        "seed": _listed("seed", (str(origin.seed) for origin in origins)),
+        "device": _listed("device", (origin.device for origin in origins)),
+        "commit": _listed("commit", map(_commit, run.seeds)),
+        "hash": _listed("config hash", (origin.config_hash for origin in origins), "config hashes"),
+        "file": _listed("metrics file", run.sources),
     }
     return {key: text for key, text in facts.items() if text}
 
 
-def _measurements(paper: PaperTable, metrics: Metrics) -> dict[str, str]:
+def _measurements(paper: PaperTable | None, run: Run) -> dict[str, str]:
+    measured = [seed.metrics for seed in run.seeds]
+    nelbo = next((metrics.nelbo for metrics in measured if metrics.nelbo), None)
+    nll = next((metrics.nll for metrics in measured if metrics.nll), None)
+    error = "± standard error" if len(run.seeds) == 1 else "± standard deviation over seeds"
     facts = {}
-    if metrics.nelbo is not None:
-        facts["nelbo"] = f"NELBO on {metrics.nelbo.num_images:,} test images (± standard error)"
-        facts["nelbo nfe"] = "" if metrics.nelbo.nfe is None else f"NFE of the NELBO {metrics.nelbo.nfe:.0f}"
-    if metrics.nll is not None and "nll" in paper.columns:
-        nll = metrics.nll
+    if nelbo is not None:
+        facts["nelbo"] = f"NELBO on {nelbo.num_images:,} test images ({error})"
+        facts["nelbo nfe"] = _nfe("NFE of the NELBO", (metrics.nelbo and metrics.nelbo.nfe for metrics in measured))
+    if nll is not None and (paper is None or "nll" in paper.columns):
         facts["nll"] = f"NLL importance weighted, {nll.num_iw_samples:,} samples on {nll.num_images:,} test images"
-    if "fid" not in paper.columns or metrics.frechet is None:
-        return facts
-    frechet = metrics.frechet
-    weights = f", weights SHA-256 {frechet.weights_sha256[:12]}" if frechet.weights_sha256 else ""
-    note = f", {frechet.note}" if frechet.note else ""
-    facts["frechet"] = (
-        f"{frechet.name}: features {frechet.features}{weights}, {frechet.protocol}, {frechet.num_samples:,} samples "
-        f"against {frechet.num_reference:,} training images{note}"
-    )
-    if metrics.sampling is not None:
-        tol = "" if metrics.sampling.tol is None else f", tolerance {metrics.sampling.tol:g}"
-        facts["sampling"] = f"sampled by {metrics.sampling.solver}{tol}"
-        facts["sampling nfe"] = "" if metrics.sampling.nfe is None else f"NFE of a sample {metrics.sampling.nfe:.0f}"
+    if paper is None or "fid" in paper.columns:
+        facts |= _sampling(measured)
     return facts
 
 
-def _differences(runs: list[Run]) -> list[str]:
-    """Say so where the runs of one table were made with different code or at different scales."""
-    notes = []
-    commits = sorted({run.metrics.provenance.commit or "unknown" for run in runs})
-    if len(commits) > 1:
-        notes.append(f"The runs were made with different commits: {', '.join(commits)}.")
-    dirty = sorted(run.name for run in runs if run.metrics.provenance.dirty)
-    if dirty:
-        notes.append(f"Made with uncommitted changes in the code: {', '.join(dirty)}.")
-    scales = sorted({run.metrics.scale for run in runs})
-    if len(scales) > 1:
-        notes.append(f"The runs are of different scales: {', '.join(scales)}.")
-    checksums = {(run.metrics.data.name, run.metrics.provenance.data_checksum) for run in runs}
-    if len(checksums) > len({name for name, _ in checksums}):
-        notes.append("Runs on the same data set used different arrays (see the data checksums in the metrics files).")
-    return notes
+def _sampling(measured: list[Metrics]) -> dict[str, str]:
+    found = next((metrics for metrics in measured if metrics.frechet), None)
+    if found is None:
+        return {}
+    frechet, sampling = found.frechet, found.sampling
+    weights = f", weights SHA-256 {frechet.weights_sha256[:12]}" if frechet.weights_sha256 else ""
+    note = f", {frechet.note}" if frechet.note else ""
+    facts = {
+        "frechet": f"{frechet.name}: features {frechet.features}{weights}, {frechet.protocol}, {frechet.num_samples:,} "
+        f"samples against {frechet.num_reference:,} training images{note}"
+    }
+    if sampling is not None:
+        tol = "" if sampling.tol is None else f", tolerance {sampling.tol:g}"
+        facts["sampling"] = f"sampled by {sampling.solver}{tol}"
+        every = (metrics.sampling and metrics.sampling.nfe for metrics in measured if metrics.frechet)
+        facts["sampling nfe"] = _nfe("NFE of a sample", every)
+    return facts
+
+
+def _nfe(what: str, values: Iterable[float | None]) -> str:
+    return _listed(what, (f"{value:.0f}" for value in values if value is not None), what)
+
+
+def _commit(seed: SeedRun) -> str:
+    origin = seed.metrics.provenance
+    return (origin.commit or "unknown") + (" with uncommitted changes" if origin.dirty else "")
+
+
+def _backbones(run: Run) -> str:
+    found = [seed.metrics.training.backbone for seed in run.seeds]
+    every = (f"{one.run} (seed {one.seed}, model SHA-256 {one.model_sha256[:12]})" for one in found if one is not None)
+    return _listed("backbone", every)
+
+
+def _listed(what: str, values: Iterable[str], plural: str | None = None) -> str:
+    """`what` and its value, or its plural and the values; nothing for none."""
+    distinct = list(dict.fromkeys(values))
+    if not distinct:
+        return ""
+    return f"{what if len(distinct) == 1 else plural or what + 's'} {', '.join(distinct)}"

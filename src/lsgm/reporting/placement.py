@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .headings import OURS, Heading, heading
-from .notes import Run
-from .numbers import OurNumber, our_number
+from .numbers import DIVERGED, NOTHING, OurNumber, our_number
 from .paper import Column, PaperCell, PaperRow, PaperTable
+from .runs import Run
+from .spread import Spread
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,37 @@ class Placement:
         return self.numbers.get((run or "", column), OurNumber(None))
 
     def fields(self, run: str | None) -> dict[str, object]:
-        """Fields of the csv file: value, standard error and bound for each column of ours."""
+        """Fields of the csv file: value, standard error, bound and spread over seeds for each column of ours."""
         record: dict[str, object] = {}
         for column in self.columns:
             number = self.number(run, column)
-            record[str(column.heading)] = number.field
-            if column.beside != "fid":
-                record[f"{column.heading}, standard error"] = "" if number.stderr is None else number.stderr
-            if column.beside == "nll":
-                record[f"{column.heading}, bound"] = "<=" if number.is_bound else ""
+            has_seeds = any(other.spread for (_, place), other in self.numbers.items() if place == column)
+            record |= number_fields(str(column.heading), number, column.beside, has_seeds)
         return record
+
+
+def number_fields(heading: str, number: OurNumber, column: Column, has_seeds: bool) -> dict[str, object]:
+    """Fields of the csv file for one number.
+
+    Args:
+        heading: name of the field with the number itself; those of the others begin with it.
+        number: the number.
+        column: what it is; a Fréchet distance has no standard error, and only an NLL can be a bound.
+        has_seeds: whether to add what several seeds give.
+    """
+    record: dict[str, object] = {heading: number.field}
+    if column != "fid":
+        record[f"{heading}, standard error"] = "" if number.stderr is None else number.stderr
+    if column == "nll":
+        record[f"{heading}, bound"] = "<=" if number.is_bound else ""
+    if has_seeds:
+        spread = number.spread or Spread((), 0)
+        empty = DIVERGED if spread.num_diverged else NOTHING
+        record[f"{heading}, standard deviation over seeds"] = "" if spread.deviation is None else spread.deviation
+        record[f"{heading}, seeds"] = len(spread.values) or ""
+        record[f"{heading}, seeds diverged"] = spread.num_diverged if spread.values else ""
+        record[f"{heading}, each seed"] = "; ".join(empty if v is None else repr(v) for v in spread.values)
+    return record
 
 
 def place(paper: PaperTable, runs: list[Run]) -> Placement:
@@ -48,12 +70,11 @@ def place(paper: PaperTable, runs: list[Run]) -> Placement:
     Raises:
         ConfigError: a number is in another unit than the table.
     """
-    everything = [run.metrics for run in runs]
     numbers = {}
     for run in runs:
         for column in paper.columns:
-            title = heading(run.metrics, column, paper, everything)
-            numbers[run.name, OurColumn(column, title)] = our_number(run.metrics, column, paper, run.source)
+            title = heading(run, column, paper, runs)
+            numbers[run.name, OurColumn(column, title)] = our_number(run, column, paper)
     found = list(dict.fromkeys(column for _, column in numbers))
     data = sorted(dict.fromkeys(column.heading.data for column in found), key=lambda name: name != OURS)
     order = list(paper.columns)

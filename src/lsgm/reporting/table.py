@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from .latex import latex_table
 from .markdown import markdown_table
+from .runs import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -17,40 +20,48 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the paper with our numbers beside the paper's.
+    """One table of the paper with our numbers beside the paper's, or one of ours alone.
 
     Attributes:
-        number: 2 to 6.
+        number: 2 to 6; None: the paper has no such table.
         title: what the table shows.
         data: one row per row (cell) of the paper: numbers as numbers, and of each number of ours the data, the unit,
             what was scaled down, and the metrics file that it was read from.
         display: the table as people read it: text, with column labels of several levels.
         notes: what stands below it: on the table as a whole.
         run_notes: what stands below it: one per run, numbered from 1 where `display` has a column of note numbers.
+        sources: the metrics files, as the notes name them; in Markdown they become links.
     """
 
-    number: int
+    number: int | None
     title: str
     data: DataFrame
     display: DataFrame
     notes: tuple[str, ...]
     run_notes: tuple[str, ...]
+    sources: tuple[str, ...] = ()
 
     @property
     def csv(self) -> str:
         """The csv file: RFC 4180 with `\\n`, UTF-8."""
         return self.data.to_csv(index=False, lineterminator="\n")
 
-    @property
-    def markdown(self) -> str:
-        """The Markdown file, notes included."""
-        return markdown_table(f"Table {self.number}: {self.title}", self.display, self.notes, self.run_notes)
+    def markdown(self, folder: Path) -> str:
+        """The Markdown file, notes included, as it lies in `folder`: links to metrics files are relative to it."""
+        links = {source: quote(Path(os.path.relpath(source, folder)).as_posix(), safe="/+") for source in self.sources}
+        caption = self.title if self.number is None else f"Table {self.number}: {self.title}"
+        return markdown_table(caption, self.display, self.notes, self.run_notes, links)
 
     @property
     def latex(self) -> str:
         """The LaTeX file: one `table` environment that needs the package booktabs, notes included."""
-        caption = f"{self.title}. Table {self.number} of the paper."
-        return latex_table(caption, f"tab:lsgm{self.number}", self.display, self.notes, self.run_notes)
+        caption = f"{self.title}." + ("" if self.number is None else f" Table {self.number} of the paper.")
+        return latex_table(caption, f"tab:lsgm{self.number or 'extra'}", self.display, self.notes, self.run_notes)
+
+
+def sources_of(runs: Sequence[Run]) -> tuple[str, ...]:
+    """All metrics files of these runs."""
+    return tuple(source for run in runs for source in run.sources)
 
 
 def write_table(table: Table, out_stem: Path) -> list[Path]:
@@ -65,7 +76,7 @@ def write_table(table: Table, out_stem: Path) -> list[Path]:
     """
     out_stem.parent.mkdir(parents=True, exist_ok=True)
     written = []
-    for suffix, text in ((".csv", table.csv), (".md", table.markdown), (".tex", table.latex)):
+    for suffix, text in ((".csv", table.csv), (".md", table.markdown(out_stem.parent)), (".tex", table.latex)):
         path = out_stem.with_name(out_stem.name + suffix)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:

@@ -17,10 +17,11 @@ class Interrupted(Exception):  # noqa: N818 - a stop that was asked for is no er
 
 
 class StopRequest:
-    """Context in which the first stop signal is kept for the loop to see; a second one acts as it did before.
+    """Context in which stop signals are kept for the loop to see.
 
-    In a process group later ones are kept, too: a batch system and `torchrun` both pass the first one on, and whoever
-    is in a hurry has SIGKILL.
+    SIGTERM may come several times: a batch system sends it to every process of a job, and `srun` and `torchrun` pass
+    their own on. Whoever is in a hurry has SIGKILL; or types Ctrl-C twice, since a second SIGINT acts as it did before,
+    except in a process group.
 
     Outside the main thread, where Python does not allow signal handlers, it never becomes true.
 
@@ -45,8 +46,8 @@ class StopRequest:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        if distributed.size() == 1:
-            self._restore()
+        if number == signal.SIGINT and distributed.size() == 1:
+            signal.signal(number, self._previous.pop(number))
 
     def _restore(self) -> None:
         for number, handler in self._previous.items():
