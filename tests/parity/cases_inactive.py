@@ -9,7 +9,7 @@ from lsgm.training.inactive import channel_kl, inactive_channels
 
 from .case import Case
 from .cases_sde import PRECISIONS
-from .models import build, load_prior, load_vae
+from .official_networks import build, load_prior, load_vae
 from .vectors import Vectors
 
 FILE = "g_mnist_inactive"

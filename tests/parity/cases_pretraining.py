@@ -12,7 +12,7 @@ from lsgm.training.schedules import kappa
 
 from .case import Case, Match
 from .cases_steps import NETWORK_PRECISION
-from .models import PADDED
+from .official_networks import PADDED
 from .step import KEYS, STEP, TOTAL_STEPS, Step, by_group
 from .step_gradients import recorded
 from .vectors import Value, Vectors

@@ -9,7 +9,7 @@ from lsgm.models import MixedScorePrior
 
 from .case import Case
 from .cases_sde import PRECISIONS
-from .models import build, load_prior
+from .official_networks import build, load_prior
 from .vectors import Vectors
 
 

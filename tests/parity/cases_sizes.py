@@ -16,7 +16,7 @@ from lsgm.training.balancing import group_sizes
 from lsgm.training.regularisers import Regulariser
 
 from .case import Case, Exclusion
-from .models import experiment, image_shape, outline
+from .official_networks import experiment, image_shape, outline
 from .vectors import Value, Vectors
 
 FILE = "f_full_params"

@@ -17,7 +17,7 @@ from lsgm.training.precision import Precision
 from lsgm.training.schedules import kappa
 
 from .case import Case, Exclusion, Match
-from .models import experiment
+from .official_networks import experiment
 from .step import KEYS, STEP, TOTAL_STEPS, Step, by_group
 from .step_gradients import recorded
 from .vectors import Value, Vectors

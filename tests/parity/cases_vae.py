@@ -10,10 +10,10 @@ from lsgm.models.nvae import NVAE
 from lsgm.training.balancing import balancing_coefficients, group_sizes
 from lsgm.training.objective import normal_energy
 
-from . import models
+from . import official_networks
 from .case import Case, Exclusion
 from .cases_sde import PRECISIONS
-from .models import build, load_vae
+from .official_networks import build, load_vae
 from .vectors import Vectors
 
 KAPPA = 0.6
@@ -93,7 +93,7 @@ def narrow(vectors: Vectors) -> dict[str, Tensor]:
 def full_width(vectors: Vectors) -> dict[str, Tensor]:
     """Evaluation mode of both networks of the published width, 3.0 and 63.8 million parameters."""
     shapes = vectors.beside("f_full_params").record["configs"]["mnist"]
-    vae, network = models.full_width(vectors.record["config"]["vada_args"], shapes)
+    vae, network = official_networks.full_width(vectors.record["config"]["vada_args"], shapes)
     results = {}
     for precision in ("f32", "f64"):
         results |= Pass(vectors, precision, vae).forward("eval")

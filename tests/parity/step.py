@@ -19,7 +19,7 @@ from lsgm.training.regularisers import Regulariser
 
 from .case import Match
 from .cases_sde import PRECISIONS
-from .models import build, load_prior, load_vae
+from .official_networks import build, load_prior, load_vae
 from .vectors import Value, Vectors
 
 STEP, TOTAL_STEPS = 199, 4000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from parity.models import experiment
+from parity.official_networks import experiment
 from torch import Tensor
 
 from lsgm.compat.official.vae_names import official_state, official_vae_names, official_vae_state
