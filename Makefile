@@ -4,7 +4,7 @@ BIN := .venv/bin
 ACTIVATE := PATH="$(CURDIR)/$(BIN):$$PATH"
 CORES ?= all
 
-.PHONY: help demo test test-all parity lint workflow-test clean
+.PHONY: help demo test slurm-test test-all parity lint workflow-test clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -24,7 +24,10 @@ demo: .venv/installed  ## all tables and the sample figure at demo scale, on emb
 	@echo "Tables: results/demo/tables  Samples: results/demo/figures/figure5.png"
 
 test: .venv/installed  ## the test suite, without the slow tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not slurm"
+
+slurm-test: .venv/installed  ## the workflow on a Slurm started here, about five minutes (root, Debian's slurm packages)
+	$(BIN)/python -m pytest tests/workflow/test_slurm.py -rs
 
 test-all: .venv/installed  ## the whole test suite
 	$(BIN)/python -m pytest
