@@ -57,10 +57,24 @@ def doctor(workplace):
 
 
 @pytest.fixture(scope="module")
-def chain(workplace, doctor):
+def alone(workplace):
+    """A training of about 50 s outside of Slurm, in one piece; it runs beside the chain."""
+    place = workplace("alone")
+    code, output = place.lsgm("prepare", *settings("test"), "--out", "data.safetensors").wait()
+    assert code == 0, output
+    place.add_scale("short", 20, {})
+    code, output = start_training(place, "short").wait()
+    assert code == 0, output
+    epochs = epochs_of(place, 50)
+    place.add_scale("long", epochs, {})
+    return place, start_training(place, "long"), epochs
+
+
+@pytest.fixture(scope="module")
+def chain(workplace, doctor, alone):
     """All stages of one run; sampling gets little more memory than torch alone takes, which is not enough."""
     place = workplace("chain")
-    place.add_scale("chain", 20, {"sample": {"mem_mb": too_little_mb()}})
+    place.add_scale("chain", 2, {"sample": {"mem_mb": too_little_mb()}})
     code, output = place.run("results/chain/mnist/metrics.json", "--config", "scale=chain")
     assert code == 0, output
     return place
@@ -117,17 +131,17 @@ def test_an_absent_partition_is_one_line_before_any_job(chain):
     assert chain.records("doctor") == []
 
 
-def test_stopped_jobs_go_on_from_their_checkpoints(chain, workplace):
-    """One killed by its time limit, one cancelled and then stopped before its limit, and one left alone."""
+def test_stopped_jobs_go_on_from_their_checkpoints(chain, alone, workplace):
+    """One killed by its time limit, one cancelled and then stopped before its limit; both end as if left alone."""
     target = (MODEL, "--config", "scale=long")
+    place_alone, run_alone, epochs = alone
     killed, stopped = (workplace(name) for name in ("killed", "stopped"))
     for place in (killed, stopped):
-        place.add_scale("long", epochs_of(chain, 50), {"pretrain": {"runtime": 30}})
+        place.add_scale("long", epochs, {"pretrain": {"runtime": 30}})
         copy_data(chain, place)
     # Without the profile's --signal, Slurm sends SIGTERM at the limit, and SIGKILL after KillWait.
     run_killed = killed.start(*target, "--default-resources", "mem_mb=1000")
     run_cancelled = stopped.start(*target, "--retries", "0")
-    run_alone = start_alone(killed)
 
     wait_for_steps(stopped)
     subprocess.run(["scancel", *stopped.unfinished()], check=True)
@@ -150,9 +164,9 @@ def test_stopped_jobs_go_on_from_their_checkpoints(chain, workplace):
         assert "going on from step" in place.text(LOG)
     code, output = run_alone.wait()
     assert code == 0, output
-    alone = sha256(killed, "alone/model.safetensors")
-    assert sha256(killed, MODEL) == alone
-    assert sha256(stopped, MODEL) == alone
+    expected = sha256(place_alone, "long/model.safetensors")
+    assert sha256(killed, MODEL) == expected
+    assert sha256(stopped, MODEL) == expected
 
 
 @cache
@@ -163,7 +177,7 @@ def too_little_mb() -> int:
 
 def epochs_of(place: Workplace, seconds: float) -> int:
     """Epochs of pretraining that take so many seconds on this machine, by the curve of a short one."""
-    lines = [json.loads(line) for line in place.text("results/chain/mnist_vae/curves.jsonl").splitlines()]
+    lines = [json.loads(line) for line in place.text("short/curves.jsonl").splitlines()]
     rate = (lines[-1]["step"] - lines[4]["step"]) / (lines[-1]["seconds"] - lines[4]["seconds"])
     return round(seconds * rate / STEPS_PER_EPOCH)
 
@@ -176,12 +190,15 @@ def copy_data(chain: Workplace, place: Workplace) -> None:
         shutil.copy2(file, folder)
 
 
-def start_alone(place: Workplace) -> Started:
-    """The training of `place` without Slurm, in one piece."""
-    (data,) = (place.folder / "results" / "long" / "data").glob("*.safetensors")
-    settings = ("--config", "config/experiments/mnist_vae.yaml", "--scale", "config/scales/long.yaml")
-    files = ("--data", str(data), "--out", "alone/model.safetensors")
-    return place.lsgm("pretrain", *settings, *files, "--device", "cpu", "--threads", "1")
+def settings(scale: str) -> list[str]:
+    """Words that name the settings of the training."""
+    return ["--config", "config/experiments/mnist_vae.yaml", "--scale", f"config/scales/{scale}.yaml"]
+
+
+def start_training(place: Workplace, scale: str) -> Started:
+    """The training without Slurm, in one piece."""
+    files = ("--data", "data.safetensors", "--out", f"{scale}/model.safetensors")
+    return place.lsgm("pretrain", *settings(scale), *files, "--device", "cpu", "--threads", "1")
 
 
 def wait_for_steps(place: Workplace, after: str = "") -> None:

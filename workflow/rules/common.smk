@@ -19,9 +19,13 @@ VARIANCE_RUNS = ["cifar10_best_fid", "cifar10_best_nll"]
 REPORTING = sorted(str(file) for file in Path("src/lsgm/reporting").glob("*.py"))
 DIFFUSION = sorted(str(file) for file in Path("src/lsgm/diffusion").rglob("*.py"))
 
-# About the machine and not the result: in a rule's `params`, another data root would redo everything.
-DATA_ROOT = f"--data-root {config['data_root']}" if config["data_root"] else ""
-DOWNLOAD = "--download" if config["download"] else ""
+# What is about the machine and not about the result reaches `lsgm` through its environment variables: in a rule's
+# `params`, another data root or device would redo everything.
+os.environ.update(
+    LSGM_DEVICE=config["device"],
+    LSGM_DOWNLOAD="yes" if config["download"] else "no",
+    **({"LSGM_DATA": str(config["data_root"])} if config["data_root"] else {}),
+)
 
 
 def stop(error):

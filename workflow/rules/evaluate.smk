@@ -22,6 +22,6 @@ rule evaluate:
     message:
         "Evaluate {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm evaluate {params.settings} {DATA_ROOT} --data {input.data} --model {input.model}"
-        " --samples {input.samples} --device {config[device]} --threads {threads}"
+        "lsgm evaluate {params.settings} --data {input.data} --model {input.model}"
+        " --samples {input.samples} --threads {threads}"
         " --processes {resources.gpu} --out {output.metrics} > {log} 2>&1"

@@ -16,4 +16,4 @@ rule prepare:
     message:
         "Prepare data set {wildcards.dataset}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min"
     shell:
-        "lsgm prepare {params.settings} {DATA_ROOT} {DOWNLOAD} --out {output.data} > {log} 2>&1"
+        "lsgm prepare {params.settings} --out {output.data} > {log} 2>&1"

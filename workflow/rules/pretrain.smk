@@ -25,5 +25,5 @@ rule pretrain:
         "Pretrain VAE {wildcards.vae}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
-        "exec lsgm pretrain {params.settings} --data {input.data} --device {config[device]} --threads {threads}"
+        "exec lsgm pretrain {params.settings} --data {input.data} --threads {threads}"
         " --processes {resources.gpu} --out {output.model} > {log} 2>&1"

@@ -19,5 +19,5 @@ rule sample:
     message:
         "Sample from {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm sample {params.settings} --model {input.model} --device {config[device]} --threads {threads}"
+        "lsgm sample {params.settings} --model {input.model} --threads {threads}"
         " --processes {resources.gpu} --out {output.samples} > {log} 2>&1"

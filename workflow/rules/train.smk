@@ -26,5 +26,5 @@ rule train:
         "Train {wildcards.prior}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
-        "exec lsgm train {params.settings} --data {input.data} --backbone {input.backbone} --device {config[device]}"
+        "exec lsgm train {params.settings} --data {input.data} --backbone {input.backbone}"
         " --threads {threads} --processes {resources.gpu} --out {output.model} > {log} 2>&1"

@@ -20,5 +20,5 @@ rule variance:
     message:
         "Measure the objective's variance of {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm variance {params.settings} --data {input.data} --model {input.model} --device {config[device]}"
+        "lsgm variance {params.settings} --data {input.data} --model {input.model}"
         " --threads {threads} --out {output.measurement} > {log} 2>&1"

@@ -31,7 +31,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         "code 2 and one line.",
     )
     group = parser.add_argument_group("what must be here")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    options.add_device(group)
     group.add_argument("--gpus", type=int, default=0, metavar="N", help="number of CUDA devices (default: 0)")
     options.add_data_root(group)
     group.add_argument("--config", type=Path, metavar="FILE", help="experiment whose data and weights must be here")

@@ -55,7 +55,7 @@ def require_files(args: argparse.Namespace) -> None:
 def add_compute(parser: argparse.ArgumentParser) -> None:
     """Add the options about the machine; they do not change what is computed."""
     group = parser.add_argument_group("machine")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    add_device(group)
     group.add_argument("--threads", type=int, default=None, metavar="N", help="CPU threads (default: all)")
 
 
@@ -67,6 +67,14 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
         default=1,
         metavar="N",
         help="share the work among N processes, one for each GPU; the result is the same (default: 1; 0 means 1)",
+    )
+
+
+def add_device(group: argparse._ArgumentGroup) -> None:
+    """Add the option on the device; the workflow names it by the environment variable."""
+    default = os.environ.get("LSGM_DEVICE") or "auto"
+    group.add_argument(
+        "--device", default=default, help="auto, cpu, cuda, cuda:1, mps (default: $LSGM_DEVICE, or auto)"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from lsgm.cli import options
 
@@ -17,7 +18,12 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     )
     options.add_settings(parser)
     options.add_data_root(parser)
-    parser.add_argument("--download", action="store_true", help="fetch what is missing in the data root, if it can be")
+    parser.add_argument(
+        "--download",
+        action="store_true",
+        default=os.environ.get("LSGM_DOWNLOAD") == "yes",
+        help="fetch what is missing in the data root, if it can be (default: where $LSGM_DOWNLOAD is yes)",
+    )
     options.add_file(parser, "--out", "array file to write (.safetensors)")
     parser.set_defaults(run=run)
 
