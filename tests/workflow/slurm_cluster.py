@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(__file__).parent / "slurm"
 PROGRAMS = ("sbatch", "slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd")
+LINKS = ("slurm.conf", "gres.conf", "slurmdbd.conf")
 COPIED = ("Snakefile", "slurm", "config", "profiles", "src", "workflow")
 FIELDS = "JobIDRaw,Comment,Partition,ReqMem,Timelimit,ReqCPUS,ReqTRES,State,ElapsedRaw"
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY")
@@ -27,9 +28,22 @@ def why_not() -> str | None:
         return f"no {absent[0]}: apt-get install slurm-wlm munge slurmdbd mariadb-server"
     if os.geteuid() != 0:
         return "a cluster is started as root only"
+    _remove_dead_links()
     if Path("/etc/slurm/slurm.conf").exists():
         return "this machine has a Slurm of its own (/etc/slurm/slurm.conf), which is left alone"
     return None
+
+
+def _remove_dead_links() -> None:
+    """Remove what a cluster of up.sh left in /etc/slurm when its tests were killed: links to one that runs no more."""
+    link = Path("/etc/slurm/slurm.conf")
+    if not link.is_symlink():
+        return
+    pid = link.resolve().parents[1] / "run" / "slurmctld.pid"
+    ended = pid.exists() and not Path(f"/proc/{pid.read_text().strip()}").exists()
+    if ended or not link.exists():
+        for name in LINKS:
+            Path("/etc/slurm", name).unlink(missing_ok=True)
 
 
 def megabytes_of_torch() -> int:
