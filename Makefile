@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 ACTIVATE := PATH="$(CURDIR)/$(BIN):$$PATH"
 CORES ?= all
+MINUTES ?= 10
 
-.PHONY: help demo test slurm-test test-all parity lint workflow-test clean
+.PHONY: help demo test slurm-test test-all parity faults fuzz lint workflow-test clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -26,14 +27,20 @@ demo: .venv/installed  ## all tables and the sample figure at demo scale, on emb
 test: .venv/installed  ## the test suite, without the slow tests
 	$(BIN)/python -m pytest -m "not slow and not slurm"
 
-slurm-test: .venv/installed  ## the workflow on a Slurm started here, about five minutes (root, Debian's slurm packages)
-	$(BIN)/python -m pytest tests/workflow/test_slurm.py -rs
+fuzz: .venv/installed  ## files from outside, damaged in new ways each time, for MINUTES (10)
+	PYTHONPATH=tests $(BIN)/python -m fuzz.long_run --minutes $(MINUTES)
+
+slurm-test: .venv/installed  ## the workflow on a Slurm started here, about six minutes (root, Debian's slurm packages)
+	$(BIN)/python -m pytest -m slurm tests/workflow -rs
 
 test-all: .venv/installed  ## the whole test suite
 	$(BIN)/python -m pytest
 
 parity: .venv/installed  ## docs/parity.md: our numbers and the published code's (needs LSGM_REFERENCE)
 	PYTHONPATH=tests $(BIN)/python -m parity.report --out docs/parity.md
+
+faults: .venv/installed  ## docs/faults.md: kills, damaged files, full disks, and what they cost (an hour)
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(ACTIVATE) $(BIN)/python -m faults.report --out docs/faults.md
 
 lint: .venv/installed  ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-# From data sets to the paper's tables. `snakemake` makes all tables at the scale of config/config.yaml.
+# From data sets to the paper's tables. `snakemake` makes all of it at the scale of config/config.yaml.
 from snakemake.utils import min_version, validate
 
 from lsgm.config.command_line import from_command_line
@@ -7,6 +7,10 @@ min_version("9.0")
 
 
 configfile: "config/config.yaml"
+
+
+# What stands beside the graph in the page that `snakemake --report` makes.
+report: "workflow/report/workflow.rst"
 
 
 # Used with --software-deployment-method apptainer only; container.def says how it is made.
@@ -18,7 +22,9 @@ validate(config, "workflow/schemas/config.schema.json")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/locks.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/figure_inputs.smk"
 include: "workflow/rules/mistakes.smk"
 include: "workflow/rules/prepare.smk"
 include: "workflow/rules/pretrain.smk"
@@ -28,7 +34,9 @@ include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tolerance.smk"
 include: "workflow/rules/variance.smk"
+include: "workflow/rules/report_inputs.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/extra_ablation.smk"
 include: "workflow/rules/no_such_result.smk"
@@ -43,7 +51,6 @@ localrules:
 
 # The metrics files are asked for by name: a lost one is measured again, although the tables are there.
 rule all_tables:
-    default_target: True
     input:
         tables=collect(
             "results/{scale}/tables/table{number}.{format}",
@@ -76,8 +83,11 @@ rule extra_ablation:
         metrics=axis_metrics,
 
 
+# What is made without a target, and what the report of `snakemake --report` then shows.
 rule all:
+    default_target: True
     input:
         rules.all_tables.input,
         rules.extra_ablation.input,
         rules.all_figures.input,
+        runs=f"results/{config['scale']}/report/runs.html",

@@ -8,6 +8,7 @@ import math
 import chain
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from lsgm.cli.main import main
 from lsgm.cli.samples_file import read_samples
@@ -51,7 +52,10 @@ def test_the_chain_of_files_can_be_followed(folder):
     for metrics in (lsgm, vae):
         assert metrics.training.device == metrics.sampling.device == metrics.provenance.device
         assert metrics.training.commit == metrics.sampling.commit == metrics.provenance.commit
-        assert metrics.training.versions == metrics.provenance.versions
+        assert metrics.training.versions == metrics.sampling.versions == metrics.provenance.versions
+        assert metrics.training.dirty == metrics.sampling.dirty == metrics.provenance.dirty
+        assert metrics.training.processes == metrics.sampling.processes == metrics.provenance.processes == 1
+        assert metrics.training.data_checksum == metrics.provenance.data_checksum
         assert metrics.training.seconds > 0
         assert metrics.training.finished <= metrics.provenance.started
 
@@ -86,6 +90,15 @@ def test_samples_of_another_model_are_refused(folder, tmp_path, capsys):
     assert main(["evaluate", *words, *files, *samples, "--out", str(tmp_path / "m.json")]) == 2
     assert "another model" in capsys.readouterr().err
     assert not (tmp_path / "m.json").exists()
+
+
+def test_samples_drawn_with_other_settings_are_refused(folder, tmp_path, capsys):
+    """Else the metrics file's hash of the settings would not be that of its samples."""
+    files = ["--data", str(folder / "data.safetensors"), "--model", str(folder / "lsgm" / "model.safetensors")]
+    samples = ["--samples", str(folder / "lsgm" / "samples.safetensors"), "--out", str(tmp_path / "m.json")]
+    assert main(["evaluate", *chain.settings("mnist", "sample.tol=1e-3"), *files, *samples]) == 2
+    message = capsys.readouterr().err
+    assert "other settings" in message and message.count("\n") == 1
 
 
 def test_the_frechet_reference_can_be_all_images(folder, tmp_path):
@@ -123,6 +136,12 @@ def test_a_diverged_training_is_a_result(folder, tmp_path, capsys):
     assert metrics.reason
     assert metrics.nelbo is None and metrics.frechet is None
     assert read_samples(folder / "diverged" / "samples.safetensors")[1].reason
+    record = json.loads((folder / "diverged" / "training.json").read_text())
+    assert len(record["rollbacks"]) == len(metrics.training.rollbacks) == 3
+    assert [rollback.lr_factor for rollback in metrics.training.rollbacks] == [0.5, 0.25, 0.125]
+    assert record["divergence"]["reason"] == record["reason"]
+    assert {"nan", "inf"} & set(record["divergence"]["last_values"]["loss_prior"])
+    assert all(torch.isfinite(value).all() for value in load_file(folder / "diverged" / "model.safetensors").values())
 
 
 def test_architecture_mismatch_is_named(folder, tmp_path, capsys):

@@ -1,14 +1,21 @@
-"""Which changes of a checkout make a run one with uncommitted changes."""
+"""What is recorded of the origin of a number, and which changes of a checkout are uncommitted changes."""
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
+import torch
 
 import lsgm
-from lsgm.cli.provenance import commit
+from lsgm import distributed
+from lsgm.cli.origin import header
+from lsgm.cli.provenance import code_and_machine, commit
+from lsgm.config import load_experiment
+from lsgm.data import Dataset
 
+EXPERIMENT = Path(__file__).parents[2] / "config" / "experiments" / "mnist.yaml"
 OTHERS = ("docs/demo/table5.md", "dvc.lock", "results/demo/mnist/metrics.json", "README.md")
 SOURCES = ("src/lsgm/models.py", "config/scales/demo.yaml", "workflow/rules/train.smk", "Snakefile")
 
@@ -47,3 +54,24 @@ def test_outside_git_nothing_is_known(tmp_path, monkeypatch):
     (tmp_path / "lsgm").mkdir()
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert commit() == (None, None)
+
+
+def test_the_number_of_processes_is_recorded(monkeypatch):
+    assert code_and_machine("cpu")["processes"] == 1
+    monkeypatch.setattr(distributed, "size", lambda: 3)
+    assert code_and_machine("cpu")["processes"] == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "mnist"),
+        ({"variant": "frozen"}, "mnist+frozen"),
+        ({"cell": "vpsde-un-is-rew", "variant": "a+b"}, "vpsde-un-is-rew+a+b"),
+    ],
+)
+def test_a_measurement_for_a_figure_names_the_run_with_its_variant(changes, name):
+    config = load_experiment(EXPERIMENT).model_copy(update=changes)
+    image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
+    dataset = Dataset("digits", "digits", image, image, "sha256:0", (), (1, 8, 8), {})
+    assert header(config, dataset)["run"] == name

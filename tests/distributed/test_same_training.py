@@ -72,7 +72,8 @@ def test_a_signal_to_one_process_stops_all_at_the_same_step(two):
 
 
 def test_one_process_goes_on_where_two_stopped(one, two, shared):
-    assert len(list((shared / "stopped").glob("checkpoint-*.pt"))) == 1
+    names = sorted(file.name for file in (shared / "stopped").glob("checkpoint-*.pt"))
+    assert names == ["checkpoint-00000000.pt", "checkpoint-00000002.pt"]
     check_same(resume_stopped(shared), one["algorithm 2"], 1e-10)
 
 
@@ -91,3 +92,11 @@ def test_what_is_not_finite_in_one_process_is_skipped_by_all(two):
     assert first == second
     assert first[0] == 1
     assert math.isfinite(first[1])
+
+
+def test_all_go_back_together(two):
+    """What only one has found is known to all."""
+    (first, rollbacks), (second, others) = (found["rescued"] for found in two)
+    assert rollbacks == others
+    assert [(step, found, back_to) for step, _, found, back_to, *_ in rollbacks] == [(3, "the images of the batch", 2)]
+    assert all(torch.equal(first[name], second[name]) for name in first)

@@ -6,10 +6,13 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from unittest import mock
 
+import pytest
 import torch
+from training.injected_nan import break_images, until_gentle
 from training.small_run import (
     OBJECTIVES,
     PRIOR,
@@ -127,6 +130,17 @@ def spoiled(path: Path) -> tuple[int, float]:
     return result.skipped_updates, float(sum(value.sum() for value in state.values()))
 
 
+def rescued(path: Path) -> tuple[dict[str, torch.Tensor], list[tuple]]:
+    """One process's images are not numbers until the learning rate is halved: all go back to the same step."""
+    last = distributed.rank() == distributed.size() - 1
+    settings = pretrain_settings(**SHORT, checkpoint_every=1, max_skipped=1)
+    with pytest.MonkeyPatch.context() as patch:
+        break_images(patch, lambda stage, step: last and until_gentle(range(2, 4))(stage, step))
+        work = work_of(path, "rescued")
+        result = pretrain(run_config(pretrain=settings), blocks(), work, reporter=Recorder())
+    return result.model.state_dict(), [astuple(rollback) for rollback in result.rollbacks]
+
+
 def everything(path: Path) -> dict[str, object]:
     return {
         "all": train_all(path),
@@ -134,4 +148,5 @@ def everything(path: Path) -> dict[str, object]:
         "stopped": stop_second(path),
         "indivisible": indivisible(path),
         "spoiled": spoiled(path),
+        "rescued": rescued(path),
     }

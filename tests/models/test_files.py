@@ -137,7 +137,7 @@ def test_failed_write_leaves_the_old_file_and_no_rest(saved, monkeypatch):
 
     monkeypatch.setattr(files_module, "save_file", full_disk)
     before = saved.read_bytes()
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ConfigError, match="No space left"):
         save_model(saved, make_model(small_config()), small_config(), IMAGE_SHAPE)
     assert saved.read_bytes() == before
     assert len(list(saved.parent.iterdir())) == 2
@@ -293,6 +293,14 @@ def test_other_images(saved):
 def test_tensors_that_do_not_fit(saved, change, message):
     forge(saved, change)
     assert message in message_of(saved)
+
+
+def test_filter_kernels_are_constants_and_no_part_of_a_file(saved):
+    """A file that holds one is of a program for which it was no constant: refused, not ignored."""
+    kernels = {name: kernel for name, kernel in load_model(saved).model.named_buffers() if name.endswith(".kernel")}
+    assert kernels and kernels.keys().isdisjoint(read(saved)[1])
+    forge(saved, lambda _, tensors: tensors.update(kernels))
+    assert f"has an unexpected tensor {min(kernels)} ({len(kernels)} such)" in message_of(saved)
 
 
 def test_header_says_what_is_inside(saved):

@@ -35,6 +35,7 @@ def notes(config, store):
         ({"provenance__commit": None}, "The runs were made with different commits: c0ffee0, unknown."),
         ({"provenance__dirty": True}, f"Made with uncommitted changes in the code: {SECOND}."),
         ({"training__dirty": True}, f"Made with uncommitted changes in the code: {SECOND}."),
+        ({"sampling__dirty": True}, f"Made with uncommitted changes in the code: {SECOND}."),
         ({"scale": "gpu"}, "The runs are of different scales: gpu, paper."),
         ({"provenance__seed": 2}, f"The runs have different seeds: 2 ({SECOND}); 1 (cifar10_balanced)."),
         ({"provenance__device": "cuda (GPU)"}, "The runs were made on different devices: cpu, cuda (GPU)."),
@@ -49,6 +50,14 @@ def notes(config, store):
             "The runs were made with different versions of torch: 2.12.0, 2.13.0.",
         ),
         (
+            {
+                "sampling__versions": {"torch": "2.13.0", "torchdiffeq": "0.2"},
+                "provenance__versions": {"torchdiffeq": "0.3"},
+            },
+            "The runs were made with different versions of torchdiffeq: 0.2, 0.3.",
+        ),
+        ({"training__data_checksum": "0" * 64}, f"Measured on other data than they were trained on: {SECOND}."),
+        (
             {"provenance__data_checksum": "0" * 64},
             "Runs on the same data set used different arrays (see the data checksums in the metrics files).",
         ),
@@ -58,7 +67,7 @@ def test_each_difference_is_said_and_nothing_else(notes, changes, note):
     plain, changed = notes(), notes(**changes)
     assert note not in plain
     assert note in changed
-    said = [text for text in changed if text.startswith(("The runs", "Made with", "Runs on"))]
+    said = [text for text in changed if text.startswith(("The runs", "Made with", "Runs on", "Measured on"))]
     assert said == [note]
 
 

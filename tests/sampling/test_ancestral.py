@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from toy_gaussian import GaussianPrior, scalar, sde_named
 
 from lsgm.config import ConfigError, SampleConfig
 from lsgm.randomness import normal
-from lsgm.sampling import SAMPLERS, SolverError, sample_ancestral, sample_prior, step_table
+from lsgm.sampling import SAMPLERS, SolverError, sample_ancestral, sample_prior
 
 VP_SDES = ("vpsde", "geometric")
 VARIANCES = ("beta", "beta_post")
@@ -25,18 +24,6 @@ def settings(**keys) -> SampleConfig:
 
 def test_registry_names_are_those_of_the_settings():
     assert set(SAMPLERS) == {"ode", "ancestral"}
-
-
-@pytest.mark.parametrize("name, key", [("vpsde", "vpsde"), ("geometric", "geometric_sde")])
-def test_step_table_agrees_with_the_reference(reference, name, key):
-    arrays = np.load(reference / "d_mixed_ce.npz")
-    for choice, official in (("beta", "betas_init"), ("beta_post", "betas_post_init")):
-        table = step_table(sde_named(name), 1000, choice)
-        np.testing.assert_allclose(table.noise_variance, arrays[f"disc_{key}_{official}"], rtol=1e-7)
-        np.testing.assert_allclose(table.beta, arrays[f"disc_{key}_betas_init"], rtol=1e-7)
-        np.testing.assert_allclose(table.posterior_variance, arrays[f"disc_{key}_betas_post_init"], rtol=1e-7)
-        np.testing.assert_allclose(1 - table.beta, arrays[f"disc_{key}_alphas"], rtol=1e-7)
-        np.testing.assert_allclose(1 - table.variance, arrays[f"disc_{key}_alpha_bars"], rtol=1e-7)
 
 
 @pytest.mark.parametrize("name", VP_SDES)

@@ -6,6 +6,8 @@ import pytest
 import small_run
 import torch
 
+from lsgm.config import RescueConfig
+from lsgm.data import TrainBatches
 from lsgm.sampling import sample_images
 from lsgm.training import pretrain, train
 
@@ -37,3 +39,24 @@ def test_training_and_samples_agree_with_the_cpu(algorithm, tmp_path):
     assert cuda.status == cpu.status == "ok"
     assert cuda.final["nelbo"] == pytest.approx(cpu.final["nelbo"], rel=1e-3)
     assert (cuda_images - cpu_images).abs().max() < 0.02
+
+
+def test_going_back_restores_everything(tmp_path, monkeypatch):
+    """Inputs are made a step ahead; what was made when the run goes back must not be taken."""
+    changes = FULL | {"checkpoint_every": 2, "max_skipped": 2, "rescue": RescueConfig(lr_factor=1, sr_factor=1)}
+    config = small_run.run_config(pretrain=small_run.pretrain_settings(**changes))
+    expected = pretrain(config, small_run.blocks(), small_run.folder(tmp_path, "calm"), "cuda").model.state_dict()
+    batch, taken = TrainBatches.batch, []
+
+    def broken(self: TrainBatches, step: int, rows: slice = slice(None)) -> torch.Tensor:
+        x = batch(self, step, rows)
+        taken.append(step)
+        # Step 5 is taken once, step 6 once more to find out what is wrong with it.
+        spoiled = (step == 5 and taken.count(5) == 1) or (step == 6 and taken.count(6) <= 2)
+        return x * torch.nan if spoiled else x
+
+    monkeypatch.setattr(TrainBatches, "batch", broken)
+    result = pretrain(config, small_run.blocks(), small_run.folder(tmp_path, "rescued"), "cuda")
+    assert [(rollback.step, rollback.rolled_back_to) for rollback in result.rollbacks] == [(7, 4)]
+    found = result.model.state_dict()
+    assert all(torch.equal(found[name], expected[name]) for name in found)

@@ -19,3 +19,8 @@ def test_skips_are_counted_and_too_many_in_a_row_are_an_outcome():
         assert each.outcome.step == 4
         assert "loss_prior" in each.outcome.reason
         assert each.skipped == 5
+        assert not each.is_settled
+        each.start_again()
+        assert each.outcome is None
+        assert each.is_settled
+        assert each.skipped == 5

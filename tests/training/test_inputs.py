@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
 import pytest
 import torch
@@ -44,3 +45,21 @@ def test_posterior_noise_is_keyed_by_the_step():
     assert all(torch.equal(left, right) for left, right in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])
     assert not torch.equal(first[0].flatten(), first[1].flatten()[: first[0].numel()])
+
+
+def test_going_back_waits_for_what_is_being_made():
+    """Batches keep the order of one epoch, so that two threads must not make any at the same time."""
+    log, released = [], threading.Event()
+
+    def make(step: int) -> StepInputs:
+        log.append(("begin", step))
+        if step == 6 and ("end", 6) not in log:
+            released.wait()
+        log.append(("end", step))
+        return StepInputs(torch.tensor(step), Draws([]))
+
+    with closing(Prefetcher(make)) as inputs:
+        inputs(5)
+        threading.Timer(0.05, released.set).start()
+        assert inputs(4).x == 4
+    assert log[:6] == [(what, step) for step in (5, 6, 4) for what in ("begin", "end")]

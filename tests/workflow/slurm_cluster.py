@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).parent / "slurm"
 PROGRAMS = ("sbatch", "slurmctld", "slurmd", "slurmdbd", "munged", "mariadbd")
 LINKS = ("slurm.conf", "gres.conf", "slurmdbd.conf")
 COPIED = ("Snakefile", "slurm", "config", "profiles", "src", "workflow")
-FIELDS = "JobIDRaw,Comment,Partition,ReqMem,Timelimit,ReqCPUS,ReqTRES,State,ElapsedRaw"
+FIELDS = "JobIDRaw,Comment,Partition,ReqMem,Timelimit,ReqCPUS,ReqTRES,State,ElapsedRaw,AllocNodes"
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY")
 
 
@@ -55,7 +55,7 @@ def megabytes_of_torch() -> int:
 
 @dataclass(frozen=True)
 class Record:
-    """What Slurm's accounting says of one job. Memory in MB, the limit as [days-]hours:minutes:seconds."""
+    """What Slurm's accounting says of one job. Memory in MB, of all nodes; limits as [days-]hours:minutes:seconds."""
 
     job: str
     rule: str
@@ -66,6 +66,7 @@ class Record:
     gpus: int
     state: str
     elapsed_seconds: int
+    nodes: int
 
 
 @dataclass(frozen=True)
@@ -170,8 +171,28 @@ class Workplace:
 
 def _record(row: list[str]) -> Record:
     """One line of sacct; the comment is `rule_NAME_wildcards_...`."""
-    job, comment, partition, memory, limit, cpus, tres, state, elapsed, _ = row
+    job, comment, partition, memory, limit, cpus, tres, state, elapsed, nodes, _ = row
     amounts = dict(part.split("=") for part in tres.split(","))
     rule = comment.removeprefix("rule_").partition("_wildcards_")[0]
     gpus = int(amounts.get("gres/gpu", 0))
-    return Record(job, rule, partition, int(memory.removesuffix("M")), limit, int(cpus), gpus, state, int(elapsed))
+    megabytes = int(memory.removesuffix("M"))
+    return Record(job, rule, partition, megabytes, limit, int(cpus), gpus, state, int(elapsed), int(nodes))
+
+
+def steps_of(job: str) -> dict[str, tuple[int, str]]:
+    """The steps of a job by name: number of nodes, and exit code as Slurm writes it (code:signal)."""
+    words = ["sacct", f"--jobs={job}", "--parsable2", "--noheader", "--format=JobID,JobName,AllocNodes,ExitCode"]
+    shown = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    rows = [line.split("|") for line in shown.splitlines()]
+    return {name: (int(nodes), code) for step, name, nodes, code in rows if "." in step}
+
+
+def wait_for_steps(place: Workplace, log: str, after: str = "") -> None:
+    """Wait until the training has done some steps, those before a word in its log not counted."""
+    for _ in range(1500):
+        if (place.folder / log).exists():
+            _, found, rest = place.text(log).partition(after) if after else ("", "all", place.text(log))
+            if found and rest.count("loss_vae") > 3:
+                return
+        time.sleep(0.2)
+    raise AssertionError("the job has not started within five minutes")

@@ -62,7 +62,7 @@ def edit(file: Path, old: str, new: str) -> None:
 
 def call(folder: Path, *words: str, fails: bool = False) -> str:
     """Run a command in a checkout, with its package, without a network; return what it printed."""
-    done = subprocess.run(words, cwd=folder, env=_environment(folder), capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False)
     printed = done.stdout + done.stderr
     assert (done.returncode != 0) == fails, f"{words}: {printed}"
     return printed
@@ -74,7 +74,7 @@ def commit_all(folder: Path) -> None:
     call(folder, "git", "commit", "--quiet", "--message", "results")
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """The environment without what this machine's user has set for snakemake, git and DVC."""
     foreign = ("SNAKEMAKE_", "GIT_", "DVC_", "LSGM_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}

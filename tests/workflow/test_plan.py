@@ -104,7 +104,7 @@ def test_extra_axes_share_the_cell_of_table_6():
 
 def test_a_job_says_what_it_asks_for():
     printed = plan("results/paper/mnist/metrics.json", "--forceall", "--cores", "64").stdout
-    assert "Train mnist: 8 threads, 64000 MB, 10080 min, 1 GPU" in printed
+    assert "Train mnist: 8 threads, 64000 MB, 10080 min, 1 x 1 GPU" in printed
     assert "Prepare data set mnist: 2 threads, 32000 MB, 240 min" in printed
 
 

@@ -6,46 +6,18 @@ import hashlib
 import json
 import shutil
 import subprocess
-import time
 from functools import cache
 
 import pytest
 
 pytest.importorskip("snakemake_executor_plugin_slurm", reason="needs pip install 'lsgm[workflow]'")
 
-from slurm_cluster import SCRIPTS, Started, Workplace, megabytes_of_torch, why_not
+from slurm_cluster import Started, Workplace, megabytes_of_torch, wait_for_steps
 
 pytestmark = pytest.mark.slurm
 
 STEPS_PER_EPOCH = 10
 MODEL, LOG = "results/long/mnist_vae/model.safetensors", "results/long/logs/pretrain/mnist_vae.log"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cluster(tmp_path_factory):
-    reason = why_not()
-    if reason is not None:
-        pytest.skip(reason)
-    folder = str(tmp_path_factory.mktemp("cluster"))
-    try:
-        subprocess.run([SCRIPTS / "up.sh", folder], check=True, stdout=subprocess.DEVNULL)
-        yield
-    finally:
-        subprocess.run([SCRIPTS / "down.sh", folder], check=False)
-
-
-@pytest.fixture(scope="module")
-def workplace(cluster, tmp_path_factory):
-    """A function that makes copies of the repository; what still runs in them at the end is killed."""
-    places = []
-
-    def make(name: str) -> Workplace:
-        places.append(Workplace(tmp_path_factory.mktemp("slurm") / name))
-        return places[-1]
-
-    yield make
-    for place in places:
-        place.end()
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +61,7 @@ def test_every_job_ran_on_the_partition_and_with_the_resources_of_its_stage(chai
         assert record.gpus == (0 if rule == "prepare" else 1), record
         assert record.memory_mb == {"prepare": 1000, "sample": too_little_mb()}.get(rule, 1500), record
         assert record.time_limit == "00:05:00", record
+        assert record.nodes == 1, record
         assert (record.state == "COMPLETED") == (rule != "sample"), record
 
 
@@ -143,15 +116,15 @@ def test_stopped_jobs_go_on_from_their_checkpoints(chain, alone, workplace):
     run_killed = killed.start(*target, "--default-resources", "mem_mb=1000")
     run_cancelled = stopped.start(*target, "--retries", "0")
 
-    wait_for_steps(stopped)
+    wait_for_steps(stopped, LOG)
     subprocess.run(["scancel", *stopped.unfinished()], check=True)
-    wait_for_steps(killed)
+    wait_for_steps(killed, LOG)
     end_soon(killed, 1)
     code, output = run_cancelled.wait()
     assert code != 0
     assert "SLURM status is: 'CANCELLED'" in output and "saved in results/long" in output
     run_stopped = stopped.start(*target)
-    wait_for_steps(stopped, after="going on from step")
+    wait_for_steps(stopped, LOG, after="going on from step")
     end_soon(stopped, 100)
 
     for place, run, states in (
@@ -199,17 +172,6 @@ def start_training(place: Workplace, scale: str) -> Started:
     """The training without Slurm, in one piece."""
     files = ("--data", "data.safetensors", "--out", f"{scale}/model.safetensors")
     return place.lsgm("pretrain", *settings(scale), *files, "--device", "cpu", "--threads", "1")
-
-
-def wait_for_steps(place: Workplace, after: str = "") -> None:
-    """Wait until the training has done some steps, those before a word in its log not counted."""
-    for _ in range(900):
-        if (place.folder / LOG).exists():
-            _, found, rest = place.text(LOG).partition(after) if after else ("", "all", place.text(LOG))
-            if found and rest.count("loss_vae") > 3:
-                return
-        time.sleep(0.2)
-    raise AssertionError("the job has not started within three minutes")
 
 
 def end_soon(place: Workplace, seconds: int) -> None:

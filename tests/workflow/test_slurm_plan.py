@@ -13,7 +13,8 @@ import yaml
 
 from lsgm.cli.cluster import require_partitions
 from lsgm.config import ConfigError
-from lsgm.config.plan import Resources, StageResources
+from lsgm.config.jobs import Job, Plan
+from lsgm.config.plan import Resources, StageResources, read_resources
 
 ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
@@ -55,6 +56,22 @@ def test_a_retry_asks_for_more_memory_and_for_more_time_where_the_stage_starts_a
     assert [stages.of("train", attempt).runtime for attempt in (1, 2, 3)] == [60, 60, 60]
     assert [stages.of("sample", attempt).runtime for attempt in (1, 2, 3)] == [60, 90, 120]
     assert stages.of("train", 3).threads == 2 and stages.of("train", 3).gpu == 1
+
+
+def test_nodes_need_gpus_and_work_that_can_be_shared(tmp_path):
+    scale = tmp_path / "scale.yaml"
+    for stages, message in (
+        ("train: {nodes: 2}", r"resources\.train\.nodes = 2, but gpu = 0"),
+        ("prepare: {nodes: 2, gpu: 1}", r"resources\.prepare\.nodes must be 1; only pretrain, train"),
+    ):
+        scale.write_text(f"resources: {{{stages}}}\n")
+        with pytest.raises(ConfigError, match=message):
+            read_resources(scale)
+
+
+def test_gpu_hours_count_all_nodes():
+    stages = StageResources(train=Resources(runtime=60, gpu=4, nodes=2))
+    assert Plan({}, stages).gpu_hours([Job("train", "mnist")]) == 8
 
 
 def test_every_stage_has_time_for_the_warning_before_its_limit():

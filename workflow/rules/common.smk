@@ -10,12 +10,6 @@ from lsgm.config.plan import STAGES, dataset_key, read_resources
 from lsgm.config.run_names import RunName
 
 CONFIG = Path(workflow.basedir) / "config"
-# Figure 4 of the paper is on CelebA-HQ; the demo has no time for it.
-FIGURE4_RUNS = ["celebahq256", "cifar10_best_fid"]
-DEMO_FIGURE4_RUNS = ["cifar10_best_fid"]
-FIGURE5_RUNS = ["mnist", "omniglot", "cifar10_best_fid", "celebahq256"]
-# One run for each of the paper's two forward processes.
-VARIANCE_RUNS = ["cifar10_best_fid", "cifar10_best_nll"]
 REPORTING = sorted(str(file) for file in Path("src/lsgm/reporting").glob("*.py"))
 DIFFUSION = sorted(str(file) for file in Path("src/lsgm/diffusion").rglob("*.py"))
 
@@ -24,6 +18,7 @@ DIFFUSION = sorted(str(file) for file in Path("src/lsgm/diffusion").rglob("*.py"
 os.environ.update(
     LSGM_DEVICE=config["device"],
     LSGM_DOWNLOAD="yes" if config["download"] else "no",
+    LSGM_TIME_BUDGET="yes" if config["time_budget"] else "",
     **({"LSGM_DATA": str(config["data_root"])} if config["data_root"] else {}),
 )
 
@@ -143,56 +138,6 @@ def backbone_of(wildcards):
     return f"results/{wildcards.scale}/{backbone}/model.safetensors"
 
 
-def figure_files(kind):
-    """A function of the wildcards: files of Figure 5, `data`, `samples` or `backbone` of each run."""
-
-    def of_scale(wildcards):
-        return [path for _, path in figure_pairs(kind, wildcards.scale)]
-
-    return of_scale
-
-
-def figure_words(kind):
-    """A function of the wildcards: the words RUN=FILE of those files."""
-
-    def of_scale(wildcards):
-        return [f"{run}={path}" for run, path in figure_pairs(kind, wildcards.scale)]
-
-    return of_scale
-
-
-def figure_pairs(kind, scale):
-    """Run and file of each panel of Figure 5."""
-    for run in FIGURE5_RUNS:
-        key = dataset_key(settings(run, scale).data)
-        yield run, {
-            "data": f"results/{scale}/data/{key}.safetensors",
-            "samples": f"results/{scale}/{run}/samples.safetensors",
-            "backbone": f"results/{scale}/{RUNS[run].backbone}/samples.safetensors",
-        }[kind]
-
-
-def tolerance_files(wildcards):
-    """The measurements that Figure 4 is made from."""
-    runs = DEMO_FIGURE4_RUNS if wildcards.scale == "demo" else FIGURE4_RUNS
-    return [f"results/{wildcards.scale}/{run}/tolerance.json" for run in runs]
-
-
-def variance_files(wildcards):
-    """The measurements that the figure on the objective's variance is made from."""
-    return [f"results/{wildcards.scale}/{run}/variance.json" for run in VARIANCE_RUNS]
-
-
-def curve_figures(scale):
-    """Training curves of the runs in Tables 2 to 5; the authors' checkpoints come without any."""
-    runs = [] if scale == OFFICIAL else [run for run in TABLED_RUNS if run not in CELLS]
-    return [
-        f"results/{scale}/figures/curves/{run}.{suffix}"
-        for run in runs
-        for suffix in ["png", "pdf"]
-    ]
-
-
 def sweep_minutes(wildcards):
     """Runtime of a sweep over tolerances: as long as it takes to sample at each, and to evaluate once."""
     tolerances = settings(wildcards.run, wildcards.scale).figures.tolerances
@@ -220,3 +165,36 @@ def needs(stage, key):
         return getattr(needed, key)
 
     return of_job
+
+
+def one_gpu(stage):
+    """A function of the wildcards: one GPU if the stage has any, for what works in one process."""
+
+    def of_job(wildcards):
+        return min(1, stage_resources(wildcards.scale).of(stage, 1).gpu)
+
+    return of_job
+
+
+def processes(stage):
+    """The resources `processes` (on a node) and `nodes` of a stage, and what asks Slurm for its GPUs.
+
+    On one node that is `gpu`. On several it would be the sum, which Slurm deals out unevenly, so each node is asked
+    for its own (`gres`). There, `mpi` says that the job starts one task per node itself; else it would be given one.
+    """
+    asked = {
+        "processes": lambda needed: needed.gpu,
+        "nodes": lambda needed: needed.nodes,
+        "gpu": lambda needed: needed.gpu if needed.nodes == 1 else None,
+        "gres": lambda needed: f"gpu:{needed.gpu}" if needed.nodes > 1 else None,
+        "mpi": lambda needed: "srun" if needed.nodes > 1 else None,
+        "tasks": lambda needed: needed.nodes if needed.nodes > 1 else None,
+        "tasks_per_gpu": lambda needed: 0 if needed.nodes > 1 else None,
+    }
+
+    def of_stage(ask):
+        return lambda wildcards, attempt: ask(
+            stage_resources(wildcards.scale).of(stage, attempt)
+        )
+
+    return {key: of_stage(ask) for key, ask in asked.items()}

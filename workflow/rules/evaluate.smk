@@ -6,22 +6,29 @@ rule evaluate:
         samples="results/{scale}/{run}/samples.safetensors",
         weights=weights_of,
     output:
-        metrics="results/{scale}/{run}/metrics.json",
+        metrics=report(
+            "results/{scale}/{run}/metrics.json",
+            category="Runs",
+            subcategory="Files",
+            labels={"run": "{run}", "file": "measurements"},
+            caption="../report/run_file.rst",
+        ),
     log:
         "results/{scale}/logs/evaluate/{run}.log",
     benchmark:
         "results/{scale}/benchmarks/evaluate/{run}.tsv"
     threads: needs("evaluate", "threads")
     resources:
+        **processes("evaluate"),
         mem_mb=needs("evaluate", "mem_mb"),
         runtime=needs("evaluate", "runtime"),
-        gpu=needs("evaluate", "gpu"),
     params:
         settings=settings_words,
         fingerprint=fingerprint("evaluate"),
     message:
-        "Evaluate {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
+        "Evaluate {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
-        "lsgm evaluate {params.settings} --data {input.data} --model {input.model}"
+        # exec: a signal must reach the evaluation itself.
+        "exec lsgm evaluate {params.settings} --data {input.data} --model {input.model}"
         " --samples {input.samples} --threads {threads}"
-        " --processes {resources.gpu} --out {output.metrics} > {log} 2>&1"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.metrics} > {log} 2>&1"

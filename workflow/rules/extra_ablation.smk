@@ -5,9 +5,20 @@ rule extra_ablation_table:
         axes="config/axes.yaml",
         code=REPORTING,
     output:
-        csv="results/{scale}/tables/extra_ablation.csv",
+        csv=report(
+            "results/{scale}/tables/extra_ablation.csv",
+            category="Tables",
+            labels=EXTRA_LABELS | {"format": "csv"},
+            caption="../report/extra_ablation.rst",
+        ),
         markdown="results/{scale}/tables/extra_ablation.md",
         latex="results/{scale}/tables/extra_ablation.tex",
+        page=report(
+            "results/{scale}/report/extra_ablation.html",
+            category="Tables",
+            labels=EXTRA_LABELS | {"format": "HTML"},
+            caption="../report/extra_ablation.rst",
+        ),
     log:
         "results/{scale}/logs/table/extra_ablation.log",
     benchmark:
@@ -22,4 +33,4 @@ rule extra_ablation_table:
     message:
         "Table of extra axes"
     shell:
-        "lsgm table extra --metrics {params.metrics} --out {params.stem} > {log} 2>&1"
+        "lsgm table extra --metrics {params.metrics} --out {params.stem} --html {output.page} > {log} 2>&1"

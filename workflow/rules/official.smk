@@ -4,8 +4,20 @@ rule import_official:
         checkpoint=official_checkpoint,
     output:
         model="results/official/{run}/model.safetensors",
-        settings="results/official/{run}/model.config.yaml",
-        record="results/official/{run}/training.json",
+        settings=report(
+            "results/official/{run}/model.config.yaml",
+            category="Runs",
+            subcategory="Files",
+            labels={"run": "{run}", "file": "settings"},
+            caption="../report/run_file.rst",
+        ),
+        record=report(
+            "results/official/{run}/training.json",
+            category="Runs",
+            subcategory="Files",
+            labels={"run": "{run}", "file": "training"},
+            caption="../report/run_file.rst",
+        ),
     log:
         "results/official/logs/import/{run}.log",
     benchmark:

@@ -4,8 +4,20 @@ rule pretrain:
         data=data_of,
     output:
         model="results/{scale}/{vae}/model.safetensors",
-        settings="results/{scale}/{vae}/model.config.yaml",
-        record="results/{scale}/{vae}/training.json",
+        settings=report(
+            "results/{scale}/{vae}/model.config.yaml",
+            category="Runs",
+            subcategory="Files",
+            labels={"run": "{vae}", "file": "settings"},
+            caption="../report/run_file.rst",
+        ),
+        record=report(
+            "results/{scale}/{vae}/training.json",
+            category="Runs",
+            subcategory="Files",
+            labels={"run": "{vae}", "file": "training"},
+            caption="../report/run_file.rst",
+        ),
         curves="results/{scale}/{vae}/curves.jsonl",
     log:
         "results/{scale}/logs/pretrain/{vae}.log",
@@ -15,15 +27,16 @@ rule pretrain:
         scale="|".join(TRAINED_SCALES),
     threads: needs("pretrain", "threads")
     resources:
+        **processes("pretrain"),
         mem_mb=needs("pretrain", "mem_mb"),
         runtime=needs("pretrain", "runtime"),
-        gpu=needs("pretrain", "gpu"),
     params:
         settings=settings_words,
         fingerprint=fingerprint("pretrain"),
     message:
-        "Pretrain VAE {wildcards.vae}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
+        "Pretrain VAE {wildcards.vae}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
         "exec lsgm pretrain {params.settings} --data {input.data} --threads {threads}"
-        " --processes {resources.gpu} --out {output.model} > {log} 2>&1"
+        " ${{LSGM_TIME_BUDGET:+--minutes {resources.runtime}}}"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.model} > {log} 2>&1"

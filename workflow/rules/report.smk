@@ -1,4 +1,4 @@
-# Tables and figures. They are cheap, so they follow every change of the code that makes them (input.code).
+# Tables, and the page on all runs. They are cheap, so they follow every change of the code that makes them (input.code).
 rule table:
     input:
         metrics=metrics_of_table,
@@ -6,9 +6,20 @@ rule table:
         cells="config/ablation.csv",
         code=REPORTING,
     output:
-        csv="results/{scale}/tables/table{number}.csv",
+        csv=report(
+            "results/{scale}/tables/table{number}.csv",
+            category="Tables",
+            labels=table_labels("csv"),
+            caption="../report/table.rst",
+        ),
         markdown="results/{scale}/tables/table{number}.md",
         latex="results/{scale}/tables/table{number}.tex",
+        page=report(
+            "results/{scale}/report/table{number}.html",
+            category="Tables",
+            labels=table_labels("HTML"),
+            caption="../report/table.rst",
+        ),
     log:
         "results/{scale}/logs/table/{number}.log",
     benchmark:
@@ -23,125 +34,39 @@ rule table:
     message:
         "Table {wildcards.number}"
     shell:
-        "lsgm table {wildcards.number} --metrics {params.metrics} --out {params.stem} > {log} 2>&1"
+        "lsgm table {wildcards.number} --metrics {params.metrics} --out {params.stem} --html {output.page} > {log} 2>&1"
 
 
-rule figure3:
+localrules:
+    runs,
+
+
+rule runs:
     input:
-        code=REPORTING + DIFFUSION,
-    output:
-        png="results/{scale}/figures/figure3.png",
-        pdf="results/{scale}/figures/figure3.pdf",
-    log:
-        "results/{scale}/logs/figure/3.log",
-    benchmark:
-        "results/{scale}/benchmarks/figure/3.tsv"
-    threads: needs("report", "threads")
-    resources:
-        mem_mb=needs("report", "mem_mb"),
-        runtime=needs("report", "runtime"),
-    params:
-        stem="results/{scale}/figures/figure3",
-    message:
-        "Figure 3"
-    shell:
-        "lsgm figure 3 --out {params.stem} > {log} 2>&1"
-
-
-rule figure4:
-    input:
-        tolerance=tolerance_files,
+        metrics=reported_metrics,
+        training=reported_files("training.json"),
+        settings=reported_files("model.config.yaml"),
         code=REPORTING,
     output:
-        png="results/{scale}/figures/figure4.png",
-        pdf="results/{scale}/figures/figure4.pdf",
+        page=report(
+            "results/{scale}/report/runs.html",
+            category="Runs",
+            subcategory="Overview",
+            labels={"page": "Settings and provenance of all runs"},
+            caption="../report/runs.rst",
+        ),
     log:
-        "results/{scale}/logs/figure/4.log",
+        "results/{scale}/logs/report/runs.log",
     benchmark:
-        "results/{scale}/benchmarks/figure/4.tsv"
+        "results/{scale}/benchmarks/report/runs.tsv"
     threads: needs("report", "threads")
     resources:
         mem_mb=needs("report", "mem_mb"),
         runtime=needs("report", "runtime"),
     params:
-        stem="results/{scale}/figures/figure4",
+        metrics=reported_metrics_words,
+        trained=trained_words,
     message:
-        "Figure 4"
+        "Page on all runs"
     shell:
-        "lsgm figure 4 --tolerance {input.tolerance} --out {params.stem} > {log} 2>&1"
-
-
-rule figure5:
-    input:
-        data=figure_files("data"),
-        samples=figure_files("samples"),
-        backbone=figure_files("backbone"),
-        code=REPORTING,
-    output:
-        png="results/{scale}/figures/figure5.png",
-        pdf="results/{scale}/figures/figure5.pdf",
-    log:
-        "results/{scale}/logs/figure/5.log",
-    benchmark:
-        "results/{scale}/benchmarks/figure/5.tsv"
-    threads: needs("report", "threads")
-    resources:
-        mem_mb=needs("report", "mem_mb"),
-        runtime=needs("report", "runtime"),
-    params:
-        data=figure_words("data"),
-        samples=figure_words("samples"),
-        backbone=figure_words("backbone"),
-        stem="results/{scale}/figures/figure5",
-    message:
-        "Figure 5"
-    shell:
-        "lsgm figure 5 --data {params.data} --samples {params.samples} --backbone-samples {params.backbone}"
-        " --out {params.stem} > {log} 2>&1"
-
-
-rule figure_variance:
-    input:
-        variance=variance_files,
-        code=REPORTING,
-    output:
-        png="results/{scale}/figures/variance.png",
-        pdf="results/{scale}/figures/variance.pdf",
-    log:
-        "results/{scale}/logs/figure/variance.log",
-    benchmark:
-        "results/{scale}/benchmarks/figure/variance.tsv"
-    threads: needs("report", "threads")
-    resources:
-        mem_mb=needs("report", "mem_mb"),
-        runtime=needs("report", "runtime"),
-    params:
-        stem="results/{scale}/figures/variance",
-    message:
-        "Figure of the objective's variance"
-    shell:
-        "lsgm figure variance --variance {input.variance} --out {params.stem} > {log} 2>&1"
-
-
-rule figure_curves:
-    input:
-        curves="results/{scale}/{run}/curves.jsonl",
-        code=REPORTING,
-    output:
-        png="results/{scale}/figures/curves/{run}.png",
-        pdf="results/{scale}/figures/curves/{run}.pdf",
-    log:
-        "results/{scale}/logs/figure/curves/{run}.log",
-    benchmark:
-        "results/{scale}/benchmarks/figure/curves/{run}.tsv"
-    threads: needs("report", "threads")
-    resources:
-        mem_mb=needs("report", "mem_mb"),
-        runtime=needs("report", "runtime"),
-    params:
-        settings=settings_words,
-        stem="results/{scale}/figures/curves/{run}",
-    message:
-        "Training curves of {wildcards.run}"
-    shell:
-        "lsgm figure curves {params.settings} --curves {input.curves} --out {params.stem} > {log} 2>&1"
+        "lsgm runs --metrics {params.metrics} --trained {params.trained} --out {output.page} > {log} 2>&1"

@@ -10,14 +10,15 @@ rule sample:
         "results/{scale}/benchmarks/sample/{run}.tsv"
     threads: needs("sample", "threads")
     resources:
+        **processes("sample"),
         mem_mb=needs("sample", "mem_mb"),
         runtime=needs("sample", "runtime"),
-        gpu=needs("sample", "gpu"),
     params:
         settings=settings_words,
         fingerprint=fingerprint("sample"),
     message:
-        "Sample from {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
+        "Sample from {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
-        "lsgm sample {params.settings} --model {input.model} --threads {threads}"
-        " --processes {resources.gpu} --out {output.samples} > {log} 2>&1"
+        # exec: a signal must reach the sampling itself.
+        "exec lsgm sample {params.settings} --model {input.model} --threads {threads}"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.samples} > {log} 2>&1"

@@ -14,7 +14,7 @@ rule tolerance:
     resources:
         mem_mb=needs("evaluate", "mem_mb"),
         runtime=sweep_minutes,
-        gpu=needs("sample", "gpu"),
+        gpu=one_gpu("sample"),
     params:
         settings=settings_words,
         fingerprint=fingerprint("tolerance"),

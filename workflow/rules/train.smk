@@ -5,8 +5,20 @@ rule train:
         backbone=backbone_of,
     output:
         model="results/{scale}/{prior}/model.safetensors",
-        settings="results/{scale}/{prior}/model.config.yaml",
-        record="results/{scale}/{prior}/training.json",
+        settings=report(
+            "results/{scale}/{prior}/model.config.yaml",
+            category="Runs",
+            subcategory="Files",
+            labels={"run": "{prior}", "file": "settings"},
+            caption="../report/run_file.rst",
+        ),
+        record=report(
+            "results/{scale}/{prior}/training.json",
+            category="Runs",
+            subcategory="Files",
+            labels={"run": "{prior}", "file": "training"},
+            caption="../report/run_file.rst",
+        ),
         curves="results/{scale}/{prior}/curves.jsonl",
     log:
         "results/{scale}/logs/train/{prior}.log",
@@ -16,15 +28,16 @@ rule train:
         scale="|".join(TRAINED_SCALES),
     threads: needs("train", "threads")
     resources:
+        **processes("train"),
         mem_mb=needs("train", "mem_mb"),
         runtime=needs("train", "runtime"),
-        gpu=needs("train", "gpu"),
     params:
         settings=settings_words,
         fingerprint=fingerprint("train"),
     message:
-        "Train {wildcards.prior}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
+        "Train {wildcards.prior}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
         "exec lsgm train {params.settings} --data {input.data} --backbone {input.backbone}"
-        " --threads {threads} --processes {resources.gpu} --out {output.model} > {log} 2>&1"
+        " --threads {threads} ${{LSGM_TIME_BUDGET:+--minutes {resources.runtime}}}"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.model} > {log} 2>&1"

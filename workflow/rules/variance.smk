@@ -13,7 +13,7 @@ rule variance:
     resources:
         mem_mb=needs("evaluate", "mem_mb"),
         runtime=needs("evaluate", "runtime"),
-        gpu=needs("evaluate", "gpu"),
+        gpu=one_gpu("evaluate"),
     params:
         settings=settings_words,
         fingerprint=fingerprint("variance"),

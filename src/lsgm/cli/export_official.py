@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
+import math
 from pathlib import Path
 
 from lsgm.cli import options
+from lsgm.config import ConfigError
+from lsgm.config.text_files import read_json
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -48,9 +50,16 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _length(record: Path) -> tuple[int, int]:
-    """Steps and epochs of the training, zero where no record lies beside the model."""
+    """Steps and epochs of the training, zero where no record lies beside the model.
+
+    Raises:
+        ConfigError: the record is damaged.
+    """
     try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-        return int(content["steps"]), int(content["epochs"])
-    except (OSError, ValueError, KeyError, TypeError):
+        content = read_json(record, "remove it to export without the length of the training")
+    except FileNotFoundError:
         return 0, 0
+    steps, epochs = content.get("steps"), content.get("epochs")
+    if not all(isinstance(count, (int, float)) and math.isfinite(count) for count in (steps, epochs)):
+        raise ConfigError(f"{record}: damaged, steps and epochs are no numbers; remove it to export without them")
+    return int(steps), int(epochs)

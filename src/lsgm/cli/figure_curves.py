@@ -6,6 +6,7 @@ import argparse
 
 from lsgm.cli import options
 from lsgm.cli.provenance import commit
+from lsgm.config.run_names import RunName
 
 
 def add_parser(figures: argparse._SubParsersAction) -> None:
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
 
     curves = read_curves(args.curves)
     options.require_output_folder(args.out)
-    name = config.cell or config.name
+    name = str(RunName.of(config.cell or config.name, None, config.variant))
     stage = "stage 1" if config.is_vae else f"stage 2, algorithm {config.objective.algorithm}"
     code = f"drawn with {commit_words(*commit())}"
     note = said_once({name: origin_words(config.scale, config.scaled_down, config.data.name, code)})

@@ -19,6 +19,7 @@ from lsgm.cli import (
     prepare,
     pretrain,
     publish,
+    runs,
     sample,
     schema,
     several,
@@ -26,6 +27,7 @@ from lsgm.cli import (
     tolerance,
     train,
     variance,
+    workflow_job,
 )
 from lsgm.config import ConfigError
 
@@ -41,6 +43,7 @@ VERBS = (
     variance,
     table,
     figure,
+    runs,
     publish,
     plan,
     schema,
@@ -74,6 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             dry_run.run(args)
         else:
             options.require_files(args)
+            workflow_job.end_with_workflow()
             if several.wanted(args):
                 return several.start(args, argv)
             args.run(args)

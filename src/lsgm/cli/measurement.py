@@ -6,29 +6,25 @@ could be measured are there, the others are null.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from lsgm.cli.provenance import commit, device_name, timestamp, versions
+from lsgm.cli.image_distance import measure_distance
+from lsgm.cli.origin import Clock, data_metrics, divergence, provenance
 from lsgm.cli.samples_file import SamplesRecord
 from lsgm.config import ConfigError, ExperimentConfig, validate
+from lsgm.config.text_files import read_json
 from lsgm.data import Dataset
 from lsgm.evaluation import bits_per_dim, evaluate_nelbo, importance_weighted_bound
-from lsgm.evaluation.frechet import frechet_distance
 from lsgm.models import LoadedModel, parameter_counts, sha256_of
 from lsgm.reporting.metrics import (
-    DataMetrics,
-    FrechetMetrics,
     Metrics,
     NelboMetrics,
     NelboTerms,
     NllMetrics,
     ParameterCounts,
-    Provenance,
     SamplingMetrics,
     TrainingMetrics,
 )
@@ -58,25 +54,26 @@ def measure(
         device: where to compute.
 
     Raises:
-        ConfigError: the samples come from another model, or the training record is absent.
+        ConfigError: the samples come from another model or other settings, or the training record is absent.
     """
-    started, clock = timestamp(), time.monotonic()
+    clock = Clock()
     model_sha256 = sha256_of(model_file)
     if record.model_sha256 != model_sha256:
         raise ConfigError(f"the samples were drawn from another model than {model_file}; sample again")
+    if record.config_hash not in (None, config.fingerprint("sample")):
+        raise ConfigError(f"the samples of {model_file} were drawn with other settings than these; sample again")
     training = _training(model_file.with_name("training.json"))
     problems = [record.reason] if record.reason else []
     nelbo = nll = frechet = None
-    if loaded.extra.get("status") != "diverged":
+    if not divergence(loaded):
         try:
             nelbo = _nelbo(loaded, dataset, config, device)
             nll = _nll(loaded, dataset, config, device) if config.is_vae else None
         except NumericalError as error:
             problems.append(f"evaluation failed: {error}")
-    if len(images) and config.evaluate.frechet.features != "none":
-        frechet = _frechet(images, dataset, config, root, device)
+    if len(images):
+        frechet = measure_distance(images, dataset, config, root, device)
     counts = parameter_counts(config, dataset.image_shape)
-    head, dirty = commit()
     return Metrics(
         experiment=config.name,
         kind=config.kind,
@@ -86,15 +83,7 @@ def measure(
         status="diverged" if problems else "ok",
         reason="; ".join(problems) or None,
         scaled_down=config.scaled_down,
-        data=DataMetrics(
-            name=dataset.name,
-            title=dataset.title,
-            num_train=len(dataset.train),
-            num_test=len(dataset.test),
-            image_shape=dataset.image_shape,
-            checksum=dataset.checksum,
-            notes=dataset.notes,
-        ),
+        data=data_metrics(dataset),
         nelbo=nelbo,
         nll=nll,
         frechet=frechet,
@@ -106,21 +95,13 @@ def measure(
             num_samples=len(images),
             device=record.device,
             commit=record.commit,
+            dirty=record.dirty,
+            versions=record.versions,
+            processes=record.processes,
         ),
         training=training,
         parameters=ParameterCounts(vae=counts["vae"], prior=counts.get("prior", 0)),
-        provenance=Provenance(
-            commit=head,
-            dirty=dirty,
-            config_hash=config.fingerprint("evaluate"),
-            seed=config.seed,
-            versions=versions(),
-            device=device_name(device),
-            started=started,
-            wall_seconds=time.monotonic() - clock,
-            model_sha256=model_sha256,
-            data_checksum=dataset.checksum,
-        ),
+        provenance=provenance(config, "evaluate", model_sha256, dataset, device, clock),
     )
 
 
@@ -164,21 +145,10 @@ def _nll(loaded: LoadedModel, dataset: Dataset, config: ExperimentConfig, device
     )
 
 
-def _frechet(
-    images: Tensor, dataset: Dataset, config: ExperimentConfig, root: Path | None, device: str
-) -> FrechetMetrics:
-    settings = config.evaluate.frechet
-    real = dataset.train if settings.reference == "train" else torch.cat([dataset.train, dataset.test])
-    result = frechet_distance(images, real, settings, root, device, protocol=settings.protocol)
-    return FrechetMetrics(**{field: getattr(result, field) for field in FrechetMetrics.model_fields})
-
-
 def _training(path: Path) -> TrainingMetrics:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        fields = {field: record[field] for field in TrainingMetrics.model_fields if field in record}
+        record = read_json(path, "train again")
     except FileNotFoundError:
         raise ConfigError(f"{path}: no training record beside the model; train again") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(f"{path}: damaged training record ({error}); train again") from None
+    fields = {field: record[field] for field in TrainingMetrics.model_fields if field in record}
     return validate(TrainingMetrics, fields, str(path))

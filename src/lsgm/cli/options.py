@@ -60,13 +60,34 @@ def add_compute(parser: argparse.ArgumentParser) -> None:
 
 
 def add_processes(parser: argparse.ArgumentParser) -> None:
-    """Add the number of processes, for verbs that several of them can share."""
-    parser.add_argument(
-        "--processes",
+    """Add the number of processes and of nodes, for verbs that several processes can share."""
+    group = parser.add_argument_group("several processes, which share the work; the result is the same to rounding")
+    group.add_argument(
+        "--processes", type=int, default=1, metavar="N", help="N on each node, one for each GPU (default: 1; 0 means 1)"
+    )
+    group.add_argument(
+        "--nodes",
         type=int,
         default=1,
-        metavar="N",
-        help="share the work among N processes, one for each GPU; the result is the same (default: 1; 0 means 1)",
+        metavar="M",
+        help="M nodes; in a Slurm job they are found, elsewhere --rendezvous is needed (default: 1)",
+    )
+    group.add_argument(
+        "--rendezvous",
+        metavar="HOST:PORT",
+        help="one of the nodes and a free port there; the same command is then to be started on each node",
+    )
+
+
+def add_minutes(parser: argparse.ArgumentParser) -> None:
+    """Add the length of the time slot, for verbs that save themselves and go on."""
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=None,
+        metavar="M",
+        help="save and stop with exit code 75 within M minutes of the start; the same command goes on (default: when a "
+        "Slurm job around it ends, else never)",
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from lsgm.cli.provenance import commit, device_name, timestamp, versions
+from lsgm.cli.provenance import code_and_machine, timestamp
 from lsgm.config import ExperimentConfig, Stage
+from lsgm.config.run_names import RunName
 from lsgm.data import Dataset
-from lsgm.models import LoadedModel, sha256_of
+from lsgm.models import LoadedModel
 from lsgm.reporting.metrics import DataMetrics, Provenance
 
 
@@ -35,29 +35,25 @@ def data_metrics(dataset: Dataset) -> DataMetrics:
 
 
 def provenance(
-    config: ExperimentConfig, stage: Stage, model_file: Path, dataset: Dataset, device: str, clock: Clock
+    config: ExperimentConfig, stage: Stage, model_sha256: str, dataset: Dataset, device: str, clock: Clock
 ) -> Provenance:
     """Describe code, settings, machine and inputs of a measurement that ends now.
 
     Args:
         config: resolved settings.
         stage: on whose settings the measurement depends.
-        model_file: the model.
+        model_sha256: of the model file.
         dataset: the data.
         device: where it was computed.
         clock: started with it.
     """
-    head, dirty = commit()
     return Provenance(
-        commit=head,
-        dirty=dirty,
+        **code_and_machine(device),
         config_hash=config.fingerprint(stage),
         seed=config.seed,
-        versions=versions(),
-        device=device_name(device),
         started=clock.started,
         wall_seconds=time.monotonic() - clock.monotonic,
-        model_sha256=sha256_of(model_file),
+        model_sha256=model_sha256,
         data_checksum=dataset.checksum,
     )
 
@@ -65,7 +61,7 @@ def provenance(
 def header(config: ExperimentConfig, dataset: Dataset) -> dict[str, object]:
     """The fields of `FigureMeasurement` that are known before anything is measured."""
     return {
-        "run": config.cell or config.name,
+        "run": str(RunName.of(config.cell or config.name, None, config.variant)),
         "scale": config.scale,
         "scaled_down": config.scaled_down,
         "data": data_metrics(dataset),

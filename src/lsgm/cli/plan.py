@@ -52,7 +52,8 @@ def lines(plan: Plan, scale: Path, seeds: list[int] | None, own_backbones: bool)
     for stage in STAGES:
         need = getattr(plan.resources, stage)
         time = f"{need.runtime // 60}:{need.runtime % 60:02d} h"
-        needs.append([stage, str(need.threads), f"{need.mem_mb / 1000:g} GB", time, str(need.gpu)])
+        gpus = str(need.gpu) if need.nodes == 1 else f"{need.nodes} x {need.gpu}"
+        needs.append([stage, str(need.threads), f"{need.mem_mb / 1000:g} GB", time, gpus])
     return [
         f"Scale {scale.stem}, {chosen}{backbones}.",
         f"GPU hours are those asked for in {scale}: upper bounds, not measured.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lsgm.cli import options
+from lsgm.cli import options, time_slot
 from lsgm.config import ConfigError
 
 
@@ -20,6 +20,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_file(parser, "--data", "file written by `lsgm prepare`")
     options.add_compute(parser)
     options.add_processes(parser)
+    options.add_minutes(parser)
     options.add_file(parser, "--out", "model to write (.safetensors)")
     parser.set_defaults(run=run)
 
@@ -31,14 +32,19 @@ def run(args: argparse.Namespace) -> None:
         file = args.config.with_name(f"{config.backbone}.yaml")
         raise ConfigError(f"{args.config}: is an LSGM; pretrain its backbone with --config {file}")
     options.require_output_folder(args.out)
-    device = options.start_compute(args)
-    from lsgm import distributed
-    from lsgm.cli.training_run import work_folder, write_outcome
-    from lsgm.data import load_dataset
-    from lsgm.training import pretrain
+    with time_slot.starting(args.verb):
+        device = options.start_compute(args)
+        from lsgm import distributed
+        from lsgm.cli.training_run import only_run, work_folder, write_outcome
+        from lsgm.data import load_dataset
+        from lsgm.training import StopRequest, pretrain
 
-    dataset = load_dataset(args.data, config.data)
-    work = work_folder(args.out, config.fingerprint("pretrain"))
-    result = pretrain(config, dataset, work, device)
-    if distributed.is_first():
-        write_outcome(args.out, work, result, dataset, device)
+        deadline = time_slot.deadline(args)
+        dataset = load_dataset(args.data, config.data)
+        work = work_folder(args.out, config.fingerprint("pretrain"))
+        lock = only_run(args.out)
+    # To the end of the writing: what is trained must not be lost to a signal after the last step.
+    with lock, StopRequest(deadline) as stop:
+        result = pretrain(config, dataset, work, device, stop=stop)
+        if distributed.is_first():
+            write_outcome(args.out, work, result, dataset, device)

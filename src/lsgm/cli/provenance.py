@@ -50,6 +50,20 @@ def device_name(device: str) -> str:
     return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
+def code_and_machine(device: str) -> dict[str, object]:
+    """What every record says of the program that ran and of where: commit, dirty, versions, device, processes."""
+    from lsgm import distributed
+
+    head, dirty = commit()
+    return {
+        "commit": head,
+        "dirty": dirty,
+        "versions": versions(),
+        "device": device_name(device),
+        "processes": distributed.size(),
+    }
+
+
 def _git(folder: Path, *words: str) -> str | None:
     try:
         done = subprocess.run(

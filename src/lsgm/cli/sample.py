@@ -31,23 +31,20 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from lsgm import distributed
-    from lsgm.cli.provenance import commit, device_name
-    from lsgm.cli.samples_file import SamplesRecord, write_samples
+    from lsgm.cli.origin import divergence
+    from lsgm.cli.provenance import code_and_machine
+    from lsgm.cli.samples_file import SamplesRecord, as_kept, write_samples
     from lsgm.models import load_model, sha256_of
     from lsgm.sampling import NumericalError, sample_images
 
-    loaded = load_model(args.model, config, device)
-    reason, nfe, seconds = None, None, 0.0
-    channels, height, width = loaded.image_shape
-    images = torch.empty(0, channels, height, width)
-    if loaded.extra.get("status") == "diverged":
-        reason = f"training diverged: {loaded.extra.get('reason')}"
-    else:
+    model_sha256, loaded = sha256_of(args.model), load_model(args.model, config, device)
+    reason, nfe, seconds = "; ".join(divergence(loaded)) or None, None, 0.0
+    images = torch.empty(0, *loaded.image_shape, dtype=torch.uint8)
+    if reason is None:
         try:
             drawn = sample_images(loaded.model, config.sample, config.seed, device)
             if drawn.images is not None:
-                pad = config.data.pad
-                images = drawn.images[..., pad : pad + height, pad : pad + width]
+                images = as_kept(drawn.images, config.data.pad, loaded.image_shape)
             nfe, seconds = drawn.nfe_mean, drawn.seconds
         except NumericalError as error:
             reason = f"sampling failed: {error}"
@@ -55,7 +52,14 @@ def run(args: argparse.Namespace) -> None:
         return
     solver = "prior N(0, I)" if config.is_vae else config.sample.solver
     record = SamplesRecord(
-        sha256_of(args.model), solver, config.sample.tol, nfe, seconds, reason, device_name(device), commit()[0]
+        model_sha256,
+        solver,
+        config.sample.tol,
+        nfe,
+        seconds,
+        reason,
+        config_hash=config.fingerprint("sample"),
+        **code_and_machine(device),
     )
     write_samples(args.out, images, record)
     print(reason or f"{len(images)} images in {seconds:.0f} s, {nfe or 0:.0f} evaluations of the prior -> {args.out}")

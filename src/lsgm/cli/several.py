@@ -1,4 +1,4 @@
-"""`--processes N`, and how N processes speak to the user with one voice."""
+"""`--processes N --nodes M`, and how N x M processes speak to the user with one voice."""
 
 from __future__ import annotations
 
@@ -7,29 +7,42 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lsgm.cli import options
+from lsgm.cli import options, slurm_step
 from lsgm.config import ConfigError
+
+MODULE = "lsgm.cli.main"
 
 
 def wanted(args: argparse.Namespace) -> bool:
     """Whether other processes are to be started, which then do the work."""
-    count = getattr(args, "processes", 1)
-    if count < 0:
-        raise ConfigError(f"--processes {count}: must be at least 1")
-    return count > 1 and not _is_one_of_several()
+    if not hasattr(args, "processes"):
+        return False
+    for option, count, least in (("--processes", args.processes, 0), ("--nodes", args.nodes, 1)):
+        if count < least:
+            raise ConfigError(f"{option} {count}: must be at least 1")
+    if args.rendezvous is not None and args.nodes == 1:
+        raise ConfigError(f"--rendezvous {args.rendezvous}: is for several nodes; add --nodes M, or leave it out")
+    return max(args.processes, args.nodes) > 1 and not _is_one_of_several()
 
 
 def start(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
-    """Run the same command line in `--processes` processes; return the exit code.
+    """Run the same command line in `--processes` processes on each of the `--nodes`; return the exit code.
 
     Raises:
-        ConfigError: the settings are wrong, which need not be said by each of them.
+        ConfigError: the settings are wrong, which need not be said by each of them; or there are no other nodes.
     """
     options.settings(args)
-    from lsgm.distributed import start_processes
+    words = list(sys.argv[1:] if argv is None else argv)
+    meeting = args.rendezvous
+    if args.nodes > 1 and meeting is None:
+        place = slurm_step.find(args.nodes)
+        if not place.is_step:
+            return slurm_step.start(place, MODULE, words, args.verb, args.threads)
+        meeting = place.rendezvous
+    from lsgm.distributed import Rendezvous, start_processes
 
-    words = sys.argv[1:] if argv is None else argv
-    return start_processes(args.processes, "lsgm.cli.main", words, args.threads)
+    meet = None if meeting is None else Rendezvous.parse(args.nodes, meeting)
+    return start_processes(max(1, args.processes), MODULE, words, args.threads, meet)
 
 
 def say(line: str) -> None:
@@ -48,10 +61,11 @@ def is_consequence() -> bool:
 
 
 def finish() -> None:
-    """Leave the other processes in peace."""
+    """Leave the other processes in peace, all at once: those of other nodes are ended soon after the first has left."""
     if _is_one_of_several():
-        from lsgm.distributed import leave
+        from lsgm.distributed import leave, wait_for_all
 
+        wait_for_all()
         leave()
 
 

@@ -35,15 +35,19 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         "with several seeds once for each",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="STEM", help="files to write, without their ending")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="also write the table as a page, for the report")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Build the table and write its three files."""
+    """Build the table and write its three files, and the page if it is wanted."""
     metrics = files_by_run(args.metrics)
     options.require_output_folder(args.out)
+    if args.html is not None:
+        options.require_output_folder(args.html)
     from lsgm.cli.current_settings import is_current
     from lsgm.reporting import build_extra_table, build_table, write_table
+    from lsgm.whole_file import write_text_whole
 
     catalogue = Catalogue(args.config_dir)
     compare = partial(is_current, catalogue)
@@ -53,6 +57,8 @@ def run(args: argparse.Namespace) -> None:
         paper = args.config_dir / "paper" / f"table{args.which}.yaml"
         table = build_table(int(args.which), paper, args.config_dir / "ablation.csv", metrics, compare)
     write_table(table, args.out)
+    if args.html is not None:
+        write_text_whole(args.html, table.html)
 
 
 def files_by_run(words: list[str]) -> dict[str, list[Path]]:

@@ -34,13 +34,13 @@ def run(args: argparse.Namespace) -> None:
     from lsgm.cli.origin import Clock, divergence, header, provenance
     from lsgm.cli.tolerance_sweep import sweep, sweep_settings
     from lsgm.data import load_dataset
-    from lsgm.models import load_model
+    from lsgm.models import load_model, sha256_of
     from lsgm.reporting.figure_measurements import ToleranceSweep
     from lsgm.reporting.section_file import write_section
 
     clock = Clock()
     dataset = load_dataset(args.data, config.data)
-    loaded = load_model(args.model, config, device)
+    model_sha256, loaded = sha256_of(args.model), load_model(args.model, config, device)
     problems, points = divergence(loaded), []
     if not problems:
         points, problems = sweep(loaded.model, dataset, config, root, device)
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
         batch_size=min(sample.batch_size, sample.num_samples),
         time_end=sample.time_end,
         points=points,
-        provenance=provenance(config, "tolerance", args.model, dataset, device, clock),
+        provenance=provenance(config, "tolerance", model_sha256, dataset, device, clock),
     )
     write_section(args.out, measured)
     print(measured.reason or f"{len(points)} tolerances in {measured.provenance.wall_seconds:.0f} s -> {args.out}")

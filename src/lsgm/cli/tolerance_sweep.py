@@ -5,15 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
+from lsgm.cli.image_distance import measure_distance
+from lsgm.cli.samples_file import as_kept
 from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.data import Dataset
-from lsgm.evaluation.frechet import frechet_distance
 from lsgm.models import Lsgm
 from lsgm.reporting.figure_measurements import TolerancePoint
-from lsgm.reporting.metrics import FrechetMetrics
 from lsgm.sampling import NumericalError, sample_images
 
 
@@ -50,8 +47,8 @@ def sweep(
                 problems.append(f"tolerance {tol:g}: {error}")
                 points.append(TolerancePoint(tol=tol))
                 continue
-            images = _stored(drawn.images, config, dataset.image_shape)
-            frechet = _frechet(images, dataset, config, root, device, Path(folder) / "reference.safetensors")
+            images = as_kept(drawn.images, config.data.pad, dataset.image_shape)
+            frechet = measure_distance(images, dataset, config, root, device, Path(folder) / "reference.safetensors")
             seconds = drawn.seconds / drawn.num_batches
             points.append(TolerancePoint(tol=tol, nfe=drawn.nfe_mean, seconds_per_batch=seconds, frechet=frechet))
     return points, problems
@@ -61,21 +58,3 @@ def _warm_up(model: Lsgm, settings: SampleConfig, device: str) -> None:
     """Draw one batch, whose time does not count: the first of a process pays for what later ones find ready."""
     count = min(settings.batch_size, settings.num_samples)
     sample_images(model, settings.model_copy(update={"num_samples": count}), 0, device)
-
-
-def _stored(images: Tensor, config: ExperimentConfig, shape: tuple[int, int, int]) -> Tensor:
-    """Images as `lsgm sample` keeps them: without padding, 8 bits."""
-    pad, (_, height, width) = config.data.pad, shape
-    cropped = images[..., pad : pad + height, pad : pad + width]
-    return cropped.mul(255).round().clamp(0, 255).to(torch.uint8)
-
-
-def _frechet(
-    images: Tensor, dataset: Dataset, config: ExperimentConfig, root: Path | None, device: str, cache: Path
-) -> FrechetMetrics | None:
-    settings = config.evaluate.frechet
-    if settings.features == "none":
-        return None
-    real = dataset.train if settings.reference == "train" else torch.cat([dataset.train, dataset.test])
-    result = frechet_distance(images, real, settings, root, device, protocol=settings.protocol, cache=cache)
-    return FrechetMetrics(**{field: getattr(result, field) for field in FrechetMetrics.model_fields})

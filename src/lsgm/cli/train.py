@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lsgm.cli import options
+from lsgm.cli import options, time_slot
 from lsgm.config import ConfigError
 
 
@@ -20,6 +20,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_file(parser, "--data", "file written by `lsgm prepare`")
     options.add_compute(parser)
     options.add_processes(parser)
+    options.add_minutes(parser)
     options.add_file(parser, "--backbone", "model written by `lsgm pretrain`")
     options.add_file(parser, "--out", "model to write (.safetensors)")
     parser.set_defaults(run=run)
@@ -31,19 +32,24 @@ def run(args: argparse.Namespace) -> None:
     if config.is_vae:
         raise ConfigError(f"{args.config}: has no `backbone`, so there is no prior to train; use `lsgm pretrain`")
     options.require_output_folder(args.out)
-    device = options.start_compute(args)
-    from lsgm import distributed
-    from lsgm.cli.training_run import load_backbone, work_folder, write_outcome
-    from lsgm.data import load_dataset
-    from lsgm.training import train
+    with time_slot.starting(args.verb):
+        device = options.start_compute(args)
+        from lsgm import distributed
+        from lsgm.cli.training_run import load_backbone, only_run, work_folder, write_outcome
+        from lsgm.data import load_dataset
+        from lsgm.training import StopRequest, train
 
-    dataset = load_dataset(args.data, config.data)
-    vae, backbone = load_backbone(args.backbone, config)
-    # Checkpoints hold the VAE as it has moved from this backbone, so they are of no use on another one.
-    work = work_folder(args.out, f"{config.fingerprint('train')}-{backbone.model_sha256[:8]}")
-    result = train(config, dataset, vae, work, device)
-    if distributed.is_first():
-        write_outcome(args.out, work, result, dataset, device, backbone)
+        deadline = time_slot.deadline(args)
+        dataset = load_dataset(args.data, config.data)
+        vae, backbone = load_backbone(args.backbone, config)
+        # Checkpoints hold the VAE as it has moved from this backbone, so they are of no use on another one.
+        work = work_folder(args.out, f"{config.fingerprint('train')}-{backbone.model_sha256[:8]}")
+        lock = only_run(args.out)
+    # To the end of the writing: what is trained must not be lost to a signal after the last step.
+    with lock, StopRequest(deadline) as stop:
+        result = train(config, dataset, vae, work, device, stop=stop)
+        if distributed.is_first():
+            write_outcome(args.out, work, result, dataset, device, backbone)
 
 
 def stop_signal() -> type[BaseException]:

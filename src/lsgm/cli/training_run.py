@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
-from lsgm.cli.provenance import commit, device_name, timestamp, versions
+from lsgm import distributed
+from lsgm.cli import run_lock, workflow_job
+from lsgm.cli.provenance import code_and_machine, timestamp
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.config.run_names import RunName
 from lsgm.data import Dataset
@@ -16,6 +19,9 @@ from lsgm.models.file_header import FileHeader
 from lsgm.reporting.provenance import Backbone
 from lsgm.training import TrainResult
 from lsgm.training.log import Record
+from lsgm.whole_file import write_text_whole, write_whole
+
+LOCK = "lock"
 
 
 def work_folder(out: Path, key: str) -> Path:
@@ -26,6 +32,21 @@ def work_folder(out: Path, key: str) -> Path:
     work = out.parent / "work" / key
     work.mkdir(parents=True, exist_ok=True)
     return work
+
+
+def only_run(out: Path) -> AbstractContextManager[object]:
+    """Context in which no other training may write the same files; all processes of one run are one.
+
+    Raises:
+        ConfigError: another one, that is alive, does; a job of the workflow waits for its end before that.
+    """
+    taken: list[AbstractContextManager[object]] = []
+
+    def take() -> None:
+        taken.append(run_lock.take(out.parent / "work" / LOCK, str(out), workflow_job.patience()))
+
+    distributed.on_first(take)
+    return taken[0] if taken else nullcontext()
 
 
 def load_backbone(path: Path, config: ExperimentConfig) -> tuple[Lsgm, Backbone]:
@@ -55,30 +76,31 @@ def write_outcome(
     out: Path, work: Path, result: TrainResult, dataset: Dataset, device: str, backbone: Backbone | None = None
 ) -> None:
     """Write the training record and the curves, then the model: the declared output appears last."""
-    head, dirty = commit()
     record = {
         "status": result.status,
         "reason": result.reason,
         "steps": result.steps,
         "epochs": result.epochs,
         "skipped_updates": result.skipped_updates,
+        "rollbacks": [asdict(rollback) for rollback in result.rollbacks],
+        "weights_step": result.weights_step,
         "seconds": result.seconds,
-        "device": device_name(device),
         "finished": timestamp(),
-        "commit": head,
-        "dirty": dirty,
-        "versions": versions(),
+        **code_and_machine(device),
+        "data_checksum": dataset.checksum,
         "backbone": None if backbone is None else backbone.model_dump(),
         "final": _flat(result.final),
+        "divergence": None if result.divergence is None else asdict(result.divergence),
     }
-    write_text(out.with_name("training.json"), json.dumps(record, indent=2, allow_nan=False) + "\n")
+    write_text_whole(out.with_name("training.json"), json.dumps(record, indent=2, allow_nan=False) + "\n")
     curves = work / "curves.jsonl"
     if curves.exists():
-        shutil.copyfile(curves, out.with_name("curves.jsonl"))
+        write_whole(out.with_name("curves.jsonl"), lambda temporary: shutil.copyfile(curves, temporary))
     extra = {"status": result.status, "reason": result.reason or "", "data_checksum": dataset.checksum}
     save_model(out, result.model, result.config, dataset.image_shape, extra)
-    for checkpoint in work.glob("checkpoint-*"):
-        checkpoint.unlink()
+    if not workflow_job.is_alone():
+        for checkpoint in work.glob("checkpoint-*"):
+            checkpoint.unlink()
     print(f"{result.status}: {result.steps} steps in {result.seconds:.0f} s -> {out}")
 
 
@@ -91,10 +113,3 @@ def _flat(record: Record) -> dict[str, float | int | str | None]:
         else:
             flat[key] = value
     return flat
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file so that it is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

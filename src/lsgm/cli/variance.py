@@ -35,14 +35,14 @@ def run(args: argparse.Namespace) -> None:
     from lsgm.cli.origin import Clock, divergence, header, provenance
     from lsgm.data import load_dataset
     from lsgm.evaluation.time_variance import measure_time_variance
-    from lsgm.models import load_model
+    from lsgm.models import load_model, sha256_of
     from lsgm.reporting.figure_measurements import VariancePoint, VarianceStudy
     from lsgm.reporting.section_file import write_section
     from lsgm.sampling import NumericalError
 
     clock = Clock()
     dataset = load_dataset(args.data, config.data)
-    loaded = load_model(args.model, config, device)
+    model_sha256, loaded = sha256_of(args.model), load_model(args.model, config, device)
     problems, points = divergence(loaded), []
     if not problems:
         try:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
         num_times=config.figures.variance_times,
         num_dims=math.prod(loaded.model.vae.prior_shape),
         points=[VariancePoint(**vars(point)) for point in points],
-        provenance=provenance(config, "variance", args.model, dataset, device, clock),
+        provenance=provenance(config, "variance", model_sha256, dataset, device, clock),
     )
     write_section(args.out, measured)
     print(measured.reason or f"{len(points)} objectives in {measured.provenance.wall_seconds:.0f} s -> {args.out}")

@@ -9,7 +9,7 @@ from .experiment import ExperimentConfig, Stage
 from .figures import FiguresConfig
 from .load import load_experiment, read_yaml, validate
 from .model import PriorConfig, VaeConfig
-from .training import KlSchedule, LoopConfig, PretrainConfig, TrainConfig
+from .training import KlSchedule, LoopConfig, PretrainConfig, RescueConfig, TrainConfig
 
 __all__ = [
     "Cell",
@@ -25,6 +25,7 @@ __all__ = [
     "ObjectiveConfig",
     "PretrainConfig",
     "PriorConfig",
+    "RescueConfig",
     "SampleConfig",
     "SdeConfig",
     "Section",

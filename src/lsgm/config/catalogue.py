@@ -114,9 +114,12 @@ class Catalogue:
         if number == ABLATION_TABLE:
             return [name for name, run in self.runs.items() if run.cell is not None]
         file = self.config / "paper" / f"table{number}.yaml"
-        named = [row["run"] for row in read_yaml(file).get("rows", []) if row.get("run")]
+        rows = read_yaml(file).get("rows", [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ConfigError(f"{file}: rows are not a list of `key: value` lines; correct it")
+        named = [row["run"] for row in rows if row.get("run")]
         for name in named:
-            if name not in self.runs:
+            if not isinstance(name, str) or name not in self.runs:
                 raise ConfigError(f"{file}: run = {name!r} is not an experiment; {self._known()}")
         return named
 

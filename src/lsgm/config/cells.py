@@ -7,12 +7,16 @@ grid; its column `not_applicable` says why a cell does not exist, and is empty f
 from __future__ import annotations
 
 import csv
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .base import ConfigError
+from .text_files import MAX_YAML_BYTES, read_text
 
+NAME = re.compile(r"[a-z]+(-[a-z]+){3}")
 COLUMNS = ("cell", "sde", "weighting", "time", "q_time", "not_applicable")
 
 # The geometric SDE starts at its smallest variance and needs no cut-off; the linear one needs it (method 1).
@@ -47,18 +51,26 @@ def read_cells(table: Path) -> dict[str, Cell]:
         ConfigError: the file is absent, lacks a column, or a name does not match its settings.
     """
     try:
-        with table.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{table}: cannot be read ({error})") from None
+        rows = list(csv.DictReader(io.StringIO(read_text(table, MAX_YAML_BYTES), newline="")))
+    except FileNotFoundError:
+        raise ConfigError(f"{table}: no such file; it holds the cells of Table 6") from None
+    except csv.Error as error:
+        raise ConfigError(f"{table}: not a table in csv ({error}); correct it") from None
     cells = {}
     for number, row in enumerate(rows, start=2):
         missing = [column for column in COLUMNS if row.get(column) is None]
         if missing:
             raise ConfigError(f"{table} line {number}: column {missing[0]!r} is missing")
         cell = Cell(*(row[column] for column in COLUMNS))
-        if cell.name != f"{cell.sde}-{cell.weighting}-{cell.time}-{cell.q_time}" or cell.sde not in SDE_SETTINGS:
+        # The name becomes that of a folder.
+        if (
+            not NAME.fullmatch(cell.name)
+            or cell.name != f"{cell.sde}-{cell.weighting}-{cell.time}-{cell.q_time}"
+            or cell.sde not in SDE_SETTINGS
+        ):
             raise ConfigError(f"{table} line {number}: the name {cell.name!r} does not match the row's settings")
+        if cell.name in cells:
+            raise ConfigError(f"{table} line {number}: the cell {cell.name!r} is there twice; remove one")
         cells[cell.name] = cell
     return cells
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import yaml
+from .base import ConfigError
+from .text_files import parse_yaml
 
 
 def from_command_line(config: Mapping[str, object]) -> dict[str, object]:
@@ -23,7 +24,7 @@ def _read(value: object, kinds: type | tuple[type, ...]) -> object:
     if not isinstance(value, str):
         return value
     try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError:
+        read = parse_yaml(value)
+    except ConfigError:
         return value
     return read if isinstance(read, kinds) else value

@@ -36,7 +36,7 @@ class Plan:
     def gpu_hours(self, jobs: Iterable[Job]) -> float:
         """GPUs times the time asked for, over these jobs, in hours: an upper bound, not a measurement."""
         needs = (getattr(self.resources, job.stage) for job in jobs)
-        return sum(need.gpu * need.runtime for need in needs) / 60
+        return sum(need.nodes * need.gpu * need.runtime for need in needs) / 60
 
 
 def make_plan(

@@ -10,21 +10,24 @@ A file with every section, as it lies beside a model, is complete: its backbone 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from .base import ConfigError
 from .cells import cell_overrides
 from .experiment import ExperimentConfig
+from .text_files import MAX_YAML_BYTES, parse_yaml, read_text
 
 Model = TypeVar("Model", bound=BaseModel)
 
 BACKBONE_SECTIONS = ("data", "vae", "pretrain")
 ABLATION = "ablation"
 SCALE_KEYS = ("all", "experiments", "resources")
+MAX_KEY_PARTS = 10
+MAX_SHOWN = 200
 
 
 def load_experiment(
@@ -54,6 +57,8 @@ def load_experiment(
         tree = merge(tree, _backbone_sections(base))
     tree = merge(tree, own)
     tree.setdefault("name", experiment.stem)
+    if not isinstance(tree["name"], str):
+        raise ConfigError(f"{experiment}: name = {tree['name']!r}: it must be text; put it in quotes")
     if scale is not None:
         tree = merge(tree, _scale_layer(read_yaml(scale), scale, tree["name"], list(backbones)))
     if cell is not None:
@@ -65,20 +70,25 @@ def load_experiment(
             tree = merge(tree, settings)
     for word in overrides:
         tree = merge(tree, parse_override(word))
-    return validate(ExperimentConfig, tree, str(experiment))
+    # A mistake may stand in either file; which value won is not known any more.
+    return validate(ExperimentConfig, tree, str(experiment) if scale is None else f"{experiment} with {scale}")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping; an empty file is an empty mapping."""
+    """Read one YAML mapping; an empty file is an empty mapping.
+
+    Raises:
+        ConfigError: absent, unreadable, too long, or not such a mapping.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = read_text(path, MAX_YAML_BYTES)
     except FileNotFoundError:
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
         raise ConfigError(f"{path}: no such file; there are: {known}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    try:
+        content = parse_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}; correct it") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -89,18 +99,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def parse_override(word: str) -> dict[str, Any]:
     """Turn `train.epochs=3` into `{"train": {"epochs": 3}}`; the value is YAML, and 1e-3 is a number here."""
     key, sign, text = word.partition("=")
-    if not sign or not all(key.split(".")):
+    parts = key.split(".")
+    if not sign or not all(parts) or len(parts) > MAX_KEY_PARTS:
         raise ConfigError(f"--set {word}: expected section.key=value, for example train.epochs=3")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {word}: the value is not valid YAML") from None
+        value = parse_yaml(text)
+    except ConfigError as error:
+        raise ConfigError(f"--set {word}: the value is {error}") from None
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             value = float(value)  # YAML reads 1e-3 as text
-        except ValueError:
-            value = text
-    for part in reversed(key.split(".")):
+    for part in reversed(parts):
         value = {part: value}
     return value
 
@@ -122,6 +131,17 @@ def validate(model: type[Model], tree: Mapping[str, Any], source: str) -> Model:
         raise ConfigError(f"{source}: {_first_line(error)}") from None
 
 
+def require_name(value: object, source: str) -> str:
+    """Check that a value can be the name of an experiment.
+
+    Raises:
+        ConfigError: it is anything but a short text; the message starts with `source`.
+    """
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= MAX_SHOWN:
+        raise ConfigError(f"{source} = {str(value)[:MAX_SHOWN]!r} is not the name of an experiment")
+    return value
+
+
 def _first_line(error: ValidationError) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
@@ -131,7 +151,9 @@ def _first_line(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"{message}{more}"
-    return f"{key} = {first['input']!r}: {message[0].lower()}{message[1:]}{more}"
+    found = repr(first["input"])
+    shown = found if len(found) <= MAX_SHOWN else f"{found[:MAX_SHOWN]} ..."
+    return f"{key} = {shown}: {message[0].lower()}{message[1:]}{more}"
 
 
 def _backbones(experiment: Path, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -140,11 +162,14 @@ def _backbones(experiment: Path, own: Mapping[str, Any]) -> dict[str, dict[str, 
     found: dict[str, dict[str, Any]] = {}
     backbone = own.get("backbone")
     while backbone is not None:
-        name = str(backbone)
+        name = require_name(backbone, f"{experiment}: backbone")
         if name in (experiment.stem, *found):
             chain = " -> ".join([experiment.stem, *found, name])
             raise ConfigError(f"{experiment}: backbone goes in a circle, {chain}; the last one must have none")
-        found[name] = {} if is_complete else read_yaml(experiment.parent / f"{name}.yaml")
+        try:
+            found[name] = {} if is_complete else read_yaml(experiment.parent / f"{name}.yaml")
+        except ConfigError as error:
+            raise ConfigError(f"{experiment}: its backbone {name!r}: {error}") from None
         backbone = found[name].get("backbone")
     return found
 
@@ -158,8 +183,16 @@ def _scale_layer(scale: Mapping[str, Any], path: Path, name: str, backbones: lis
     if unknown:
         raise ConfigError(f"{path}: unknown key {sorted(unknown)[0]!r}; a scale file has: {', '.join(SCALE_KEYS)}")
     layer: dict[str, Any] = {"scale": path.stem}
-    layer = merge(layer, scale.get("all") or {})
-    experiments = scale.get("experiments") or {}
+    layer = merge(layer, _mapping(scale, "all", path))
+    experiments = _mapping(scale, "experiments", path)
     for backbone in reversed(backbones):
-        layer = merge(layer, _backbone_sections(experiments.get(backbone) or {}))
-    return merge(layer, experiments.get(name) or {})
+        layer = merge(layer, _backbone_sections(_mapping(experiments, backbone, path)))
+    return merge(layer, _mapping(experiments, name, path))
+
+
+def _mapping(tree: Mapping[str, Any], key: str, path: Path) -> Mapping[str, Any]:
+    """One section of a scale file; an absent or empty one is an empty mapping."""
+    found = tree.get(key) or {}
+    if not isinstance(found, Mapping):
+        raise ConfigError(f"{path}: {key} needs `key: value` lines, found {type(found).__name__}")
+    return found

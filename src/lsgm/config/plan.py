@@ -7,26 +7,29 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import ConfigError, Section
 from .cells import read_cells
 from .data import DataConfig
-from .load import ABLATION, read_yaml, validate
+from .load import ABLATION, read_yaml, require_name, validate
 
 # Stages whose jobs save themselves when they are stopped, and go on from there.
 RESUMING_STAGES = ("pretrain", "train")
+# Stages whose work several processes can share.
+SHARED_STAGES = ("pretrain", "train", "sample", "evaluate")
 # Settings of the data section that change the prepared file; the others act when a batch is made.
 PREPARED_FIELDS = ("path", "patch_size", "num_train", "num_test", "test_fraction")
 
 
 class Resources(Section):
-    """What one job of a stage needs of the machine."""
+    """What one job of a stage needs of the machine; of each machine, if it runs on several nodes."""
 
     threads: int = Field(1, ge=1)
     mem_mb: int = Field(4000, ge=100)
     runtime: int = Field(60, ge=1, description="minutes")
-    gpu: int = Field(0, ge=0)
+    gpu: int = Field(0, ge=0, description="GPUs of a node, with a process for each")
+    nodes: int = Field(1, ge=1, description="nodes of a cluster")
 
     def on_attempt(self, attempt: int, resumes: bool) -> Resources:
         """What a job asks for when it is tried again: memory grows by half of the first request each time.
@@ -51,6 +54,16 @@ class StageResources(Section):
     sample: Resources = Resources()
     evaluate: Resources = Resources()
     report: Resources = Resources()
+
+    @model_validator(mode="after")
+    def _only_shared_work_on_gpus_has_several_nodes(self) -> StageResources:
+        for stage in STAGES:
+            needed = getattr(self, stage)
+            if needed.nodes > 1 and stage not in SHARED_STAGES:
+                raise ValueError(f"resources.{stage}.nodes must be 1; only {', '.join(SHARED_STAGES)} can be shared")
+            if needed.nodes > 1 and needed.gpu == 0:
+                raise ValueError(f"resources.{stage}.nodes = {needed.nodes}, but gpu = 0; say how many each node has")
+        return self
 
     def of(self, stage: str, attempt: int) -> Resources:
         """What a job of a stage asks for on its n-th attempt."""
@@ -82,7 +95,7 @@ def read_runs(config: Path) -> dict[str, Run]:
     runs: dict[str, Run] = {}
     for name, file in files.items():
         backbone = read_yaml(file).get("backbone")
-        if backbone is not None and backbone not in files:
+        if backbone is not None and require_name(backbone, f"{file}: backbone") not in files:
             raise ConfigError(f"{file}: backbone = {backbone!r} is not an experiment; there are: {', '.join(files)}")
         if name == ABLATION:
             for cell in read_cells(config / "ablation.csv").values():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-SEED = r"(?:0|[1-9][0-9]*)"
+SEED = r"(?:0|[1-9][0-9]{0,17})"
 NAME = re.compile(rf"(?P<base>[^+]+?)(?P<variants>(?:\+[^+/]+)*)(?:/seed-(?P<seed>{SEED}))?")
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Section
 
@@ -18,11 +18,35 @@ class KlSchedule(Section):
     anneal_portion: float = Field(0.1, gt=0, le=1)
 
 
+class RescueConfig(Section):
+    """What a run does after `max_skipped` non-finite updates in a row: it goes back, and on more carefully."""
+
+    rollbacks: int = Field(
+        3,
+        ge=0,
+        le=20,
+        description="times it goes back to its last good checkpoint before it ends as diverged; 0 is off",
+    )
+    lr_factor: float = Field(0.5, ge=0.01, le=1, description="multiplies all learning rates, at each of these times")
+    sr_factor: float = Field(
+        2.0, ge=1, le=100, description="multiplies sr_coeff, sr_coeff_vae and sr_coeff_sgm, at each of these times"
+    )
+
+
 class LoopConfig(Section):
     """What both stages share: length, batch, warm-up, guards, checkpoints."""
 
+    section: ClassVar[str]
+
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1, description="global batch, over all processes")
+    # Left out of a saved file and of fingerprints where it does nothing, so that it makes no earlier result stale.
+    accumulate: int = Field(
+        1,
+        ge=1,
+        exclude_if=lambda parts: parts == 1,
+        description="parts that each process's share of a batch goes through the networks in, one after the other",
+    )
     warmup_epochs: int = Field(5, ge=0)
     weight_decay: float = Field(3.0e-4, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
@@ -33,11 +57,30 @@ class LoopConfig(Section):
     )
     log_every: int = Field(100, ge=1, description="steps between two lines of the training curve")
     checkpoint_every: int = Field(1000, ge=1, description="steps between two checkpoints")
-    max_skipped: int = Field(20, ge=1, description="non-finite updates in a row before the run counts as diverged")
+    max_skipped: int = Field(20, ge=1, description="non-finite updates in a row before the run goes back")
+    # Both change nothing for a run without trouble, so that leaving the defaults out makes no earlier result stale.
+    rescue: RescueConfig = Field(RescueConfig(), exclude_if=lambda rescue: rescue == RescueConfig())
+    result: Literal["last", "best"] = Field(
+        "last",
+        exclude_if=lambda result: result == "last",
+        description="weights in the model file: those of the end, or of the checkpoint (the end is one) with the "
+        "lowest mean NELBO on the training batches since the checkpoint before it, whatever kappa is",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LoopConfig:
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"{self.section}.accumulate = {self.accumulate} does not divide {self.section}.batch_size = "
+                f"{self.batch_size}; take a divisor"
+            )
+        return self
 
 
 class PretrainConfig(LoopConfig):
     """Stage 1: the VAE with a Normal prior on every group (alpha = 0)."""
+
+    section = "pretrain"
 
     epochs: int = Field(400, ge=1)
     batch_size: int = Field(256, ge=1)
@@ -51,6 +94,8 @@ class PretrainConfig(LoopConfig):
 
 class TrainConfig(LoopConfig):
     """Stage 2: VAE and prior together, or the prior alone."""
+
+    section = "train"
 
     epochs: int = Field(1875, ge=1)
     batch_size: int = Field(256, ge=1)

@@ -63,7 +63,7 @@ class TrainBatches:
             self._order, self._epoch = permutation(len(self._images), self._seed, "order", epoch), epoch
         return self._order[position * self._batch_size : (position + 1) * self._batch_size]
 
-    def batch(self, step: int, rows: slice = slice(None)) -> Tensor:
+    def batch(self, step: int, rows: slice | Tensor = slice(None)) -> Tensor:
         """Inputs of a step, the same whenever and wherever it is asked for.
 
         Args:

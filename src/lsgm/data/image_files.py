@@ -7,6 +7,7 @@ else (transparency, 16 bits, CMYK) is refused rather than converted silently.
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 
 from lsgm.config import ConfigError
 
-from .source_files import MAX_ARRAY_BYTES, one_line, read_bytes
+from .source_files import MAX_ARRAY_BYTES, read_bytes, refusing_damage
 
 MAX_PIXELS = 2**26
 MAX_FILE_BYTES = 2**28
@@ -51,9 +52,9 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
     """
     from PIL import Image
 
-    try:
-        with warnings.catch_warnings(), Image.open(BytesIO(data), formats=FORMATS) as image:
-            warnings.simplefilter("ignore")
+    with refusing_damage(name, "an image", "replace or remove it"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ConfigError(f"{name}: {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")
             if image.mode not in _LOSSLESS or (image.mode == "P" and "transparency" in image.info):
@@ -61,18 +62,24 @@ def decode_image(data: bytes, name: str) -> np.ndarray:
                     f"{name}: image mode {image.mode}; convert it to 8-bit RGB or grey without transparency"
                 )
             pixels = np.asarray(image.convert(_LOSSLESS[image.mode]))
-    except ConfigError:
-        raise
-    except Exception as error:  # decoders of damaged files raise errors of every kind
-        raise ConfigError(f"{name}: cannot be read as an image ({one_line(error)}); replace or remove it") from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Image files below a folder, in order of their relative names; hidden files and linked folders are left out."""
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-    return sorted(visible, key=lambda path: path.relative_to(folder).as_posix())
+    """Image files below a folder, in order of their relative names; hidden files and linked folders are left out.
+
+    Raises:
+        ConfigError: a folder on the way may not be entered.
+    """
+    with refusing_damage(str(folder), "a folder of images", "make it readable"):
+        files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+        visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+        return sorted(visible, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def name_bytes(path: Path, base: Path) -> bytes:
+    """Name of a file relative to a folder, as bytes: a name need not be text in any encoding."""
+    return os.fsencode(path.relative_to(base).as_posix())
 
 
 def read_images(files: Sequence[Path], base: Path) -> ImageStack:
@@ -89,14 +96,15 @@ def read_images(files: Sequence[Path], base: Path) -> ImageStack:
     images: np.ndarray | None = None
     for index, path in enumerate(files):
         data = read_bytes(path, MAX_FILE_BYTES)
-        digest.update(f"{path.relative_to(base).as_posix()}\0{hashlib.sha256(data).hexdigest()}\n".encode())
+        digest.update(name_bytes(path, base) + f"\0{hashlib.sha256(data).hexdigest()}\n".encode())
         image = decode_image(data, str(path))
         if images is None:
             if image.nbytes * len(files) > MAX_ARRAY_BYTES:
                 raise ConfigError(
                     f"{base}: {len(files)} images like {path.name} need more than {MAX_ARRAY_BYTES:,} bytes"
                 )
-            images = np.empty((len(files), *image.shape), dtype=np.uint8)
+            with refusing_damage(str(base), f"{len(files)} images like {path.name}", "take fewer or smaller ones"):
+                images = np.empty((len(files), *image.shape), dtype=np.uint8)
         elif image.shape != images.shape[1:]:
             raise ConfigError(
                 f"images differ: {files[0]} is {_describe(images.shape[1:])}, {path} is {_describe(image.shape)}; "

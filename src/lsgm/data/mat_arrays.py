@@ -18,7 +18,7 @@ import numpy as np
 
 from lsgm.config import ConfigError
 
-from .source_files import one_line, read_bytes
+from .source_files import read_bytes, refusing_damage
 
 HEADER_BYTES = 128
 MAX_FILE_BYTES = 2**28
@@ -64,12 +64,8 @@ def read_matrix(path: Path, key: str, shape: tuple[int, int]) -> np.ndarray:
         ConfigError: the file is absent or damaged, or the variable is absent, of another shape, or not numeric.
     """
     data = read_bytes(path, MAX_FILE_BYTES)
-    try:
+    with refusing_damage(str(path), "a MATLAB 5 file"):
         return _find(data, key, shape, path)
-    except (struct.error, zlib.error, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
-        raise ConfigError(f"{path}: cannot be read as a MATLAB 5 file ({one_line(error)}); replace it") from error
 
 
 def _find(data: bytes, key: str, shape: tuple[int, int], path: Path) -> np.ndarray:

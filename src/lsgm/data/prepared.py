@@ -6,27 +6,29 @@ checksums, and a checksum of each array, compared on every load. The same input 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lsgm.config import ConfigError, DataConfig
+from lsgm.config.text_files import parse_json
+from lsgm.whole_file import write_whole
 
 from .raw import RawImages
 from .readers import READERS
-from .source_files import one_line
+from .source_files import is_file, one_line, refusing_damage
 
 FORMAT = 1
 METADATA_KEY = "lsgm_data"
 PARTS = ("train", "test")
+CURE = "delete it and run `lsgm prepare` again"
 
 
 @dataclass(frozen=True)
@@ -110,35 +112,30 @@ def load_dataset(path: Path, config: DataConfig | None = None) -> Dataset:
     Raises:
         ConfigError: the file is absent, damaged, no prepared data, or was made with other settings.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise ConfigError(f"{path}: no such file; make it with `lsgm prepare`")
-    try:
-        with safe_open(path, framework="pt") as stream:
-            metadata = (stream.metadata() or {}).get(METADATA_KEY)
-            if metadata is None:
-                raise ConfigError(f"{path}: not a prepared data set; make one with `lsgm prepare`")
-            header = json.loads(metadata)
-            tensors = {part: stream.get_tensor(part) for part in PARTS}
+    with refusing_damage(str(path), "a prepared data set", CURE), safe_open(path, framework="pt") as stream:
+        metadata = (stream.metadata() or {}).get(METADATA_KEY)
+        if metadata is None:
+            raise ConfigError(f"{path}: not a prepared data set; make one with `lsgm prepare`")
+        header = _header(metadata, path)
+        tensors = {part: stream.get_tensor(part) for part in PARTS}
         checksum = _verify(path, header, tensors)
-        if config is not None:
-            _compare_settings(path, header["settings"], config)
-        return Dataset(
-            name=header["settings"]["name"],
-            title=header["title"],
-            train=tensors["train"],
-            test=tensors["test"],
-            checksum=checksum,
-            notes=tuple(header["notes"]),
-            image_shape=tuple(tensors["train"].shape[1:]),
-            sources=header["sources"],
-        )
-    except ConfigError:
-        raise
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"{path}: damaged ({one_line(error)}); delete it and run `lsgm prepare` again") from error
+    if config is not None:
+        _compare_settings(path, header["settings"], config)
+    return Dataset(
+        name=header["settings"]["name"],
+        title=header["title"],
+        train=tensors["train"],
+        test=tensors["test"],
+        checksum=checksum,
+        notes=tuple(header["notes"]),
+        image_shape=tuple(tensors["train"].shape[1:]),
+        sources=header["sources"],
+    )
 
 
 def image_shape(config: DataConfig) -> tuple[int, int, int] | None:
@@ -177,6 +174,18 @@ def _total(digests: Mapping[str, str]) -> str:
     return "sha256:" + hashlib.sha256(" ".join(digests[part] for part in PARTS).encode()).hexdigest()
 
 
+def _header(metadata: str, path: Path) -> dict[str, Any]:
+    """Parse the header and check the types of what results show; the rest is compared with the arrays."""
+    try:
+        header = parse_json(metadata)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: damaged, its header is {error}; {CURE}") from None
+    texts = [header["title"], header["settings"]["name"], *header["notes"], *header["sources"].values()]
+    if not (isinstance(header["notes"], list) and all(isinstance(text, str) for text in texts)):
+        raise ConfigError(f"{path}: damaged, its header has other types than were written; {CURE}")
+    return header
+
+
 def _verify(path: Path, header: Mapping[str, object], tensors: Mapping[str, Tensor]) -> str:
     """Check format, types, shapes and checksums; return the checksum of both arrays."""
     if header["format"] != FORMAT:
@@ -194,30 +203,22 @@ def _verify(path: Path, header: Mapping[str, object], tensors: Mapping[str, Tens
                 f"{path}: damaged: checksum of `{part}` found sha256:{found}, expected sha256:{expected}; "
                 "delete it and run `lsgm prepare` again"
             )
+    if tensors["train"].shape[1:] != tensors["test"].shape[1:]:
+        raise ConfigError(f"{path}: damaged, its training and test images differ in shape; {CURE}")
     return _total(header["sha256"])
 
 
 def _write(out: Path, arrays: Mapping[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Write beside the target, bring it to disk, then rename."""
+    """Write the file, whole or not at all."""
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        save_file(dict(arrays), temporary, metadata=metadata)
-        temporary.chmod(mode)  # safetensors makes files that only their owner can read
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        os.replace(temporary, out)
+        write_whole(out, lambda temporary: save_file(dict(arrays), temporary, metadata=metadata))
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise ConfigError(f"{out}: cannot be written ({reason}); choose another file") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _summary(out: Path, config: DataConfig, raw: RawImages, checksum: str) -> DataSummary:

@@ -42,12 +42,17 @@ class RawImages:
                 raise ValueError(f"{self.title}: images are {images.dtype} {images.shape}, not uint8 (N, C, H, W)")
         if self.train.shape[1:] != self.test.shape[1:]:
             raise ConfigError(
-                f"{self.title}: training images have shape {self.train.shape[1:]} and test images "
+                f"{self._label}: training images have shape {self.train.shape[1:]} and test images "
                 f"{self.test.shape[1:]} (channels, height, width); both parts must have one shape"
             )
         for part, images in (("training", self.train), ("test", self.test)):
             if images.size == 0:
-                raise ConfigError(f"{self.title}: no {part} images; shape {images.shape}")
+                raise ConfigError(f"{self._label}: no {part} images; shape {images.shape}")
+
+    @property
+    def _label(self) -> str:
+        """The data set and its files, for messages."""
+        return f"{self.title} ({', '.join(self.sources)})" if self.sources else self.title
 
 
 def subset(count: int, limit: int | None, part: str, title: str) -> np.ndarray:

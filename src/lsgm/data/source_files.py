@@ -7,7 +7,8 @@ says what to do.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,28 @@ MAX_ARRAY_BYTES = 16 * 2**30
 def one_line(error: BaseException) -> str:
     """An exception's text without line breaks, or its type where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+@contextmanager
+def refusing_damage(label: str, kind: str, cure: str = "replace it") -> Iterator[None]:
+    """Turn whatever a decoder raises over a damaged file into one error for the user.
+
+    Decoders are written for sound files: over others they raise errors of every kind.
+
+    Args:
+        label: the file, with what is read of it.
+        kind: what it should be.
+        cure: what to do.
+
+    Raises:
+        ConfigError: in place of any other error.
+    """
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{label}: cannot be read as {kind} ({one_line(error)}); {cure}") from error
 
 
 def digest_of(data: bytes | memoryview, algorithm: str = "sha256") -> str:
@@ -41,8 +64,8 @@ def checksum_of(path: Path, algorithm: str = "sha256") -> str:
         with path.open("rb") as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or one_line(error)})") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({_reason(error)}); replace it") from error
     return f"{algorithm}:{digest.hexdigest()}"
 
 
@@ -55,8 +78,8 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
     try:
         with path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or one_line(error)})") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: cannot be read ({_reason(error)}); replace it") from error
     if not data:
         raise ConfigError(f"{path}: the file is empty; replace it")
     if len(data) > max_bytes:
@@ -78,8 +101,28 @@ def require_root(root: Path | None, title: str) -> Path:
 
 
 def find(root: Path, candidates: Sequence[str]) -> Path | None:
-    """First of the relative paths that is a file below the data root, or None."""
-    return next((root / candidate for candidate in candidates if (root / candidate).is_file()), None)
+    """First of the relative paths that is a file below the data root, or None.
+
+    Raises:
+        ConfigError: a folder on the way may not be entered.
+    """
+    return next((root / candidate for candidate in candidates if is_file(root / candidate)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        ConfigError: that cannot be found out, since a folder on the way may not be entered.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be looked for ({_reason(error)}); correct the path or its rights") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or one_line(error)
 
 
 @dataclass(frozen=True)

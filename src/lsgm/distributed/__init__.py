@@ -10,11 +10,13 @@ from .collectives import all_gathered, any_of, mean, mean_in_place, on_first, sa
 from .failure import first_to_fail
 from .group import is_first, join, leave, rank, size
 from .launch import Launch, launch
+from .rendezvous import Rendezvous
 from .sharding import RowPool, collect, dealt
 from .start import start_processes
 
 __all__ = [
     "Launch",
+    "Rendezvous",
     "RowPool",
     "all_gathered",
     "any_of",

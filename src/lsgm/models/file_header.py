@@ -16,9 +16,13 @@ import torch
 from torch import Tensor
 
 from lsgm.config import ConfigError, ExperimentConfig, validate
+from lsgm.config.text_files import parse_json
+from lsgm.data.source_files import refusing_damage
 
 METADATA_KEY = "lsgm_model"
 VERSION = 1
+MAX_SIDE = 2**16
+CURE = "copy or make it again"
 KIND_NAMES = {"vae": "a VAE", "lsgm": "an LSGM"}
 
 
@@ -68,14 +72,16 @@ class FileHeader:
         """
         content = _content(metadata, source)
         expected = content.pop("checksum", None)
-        found = checksum(content, tensors)
+        with refusing_damage(source, "a model file", CURE):
+            found = checksum(content, tensors)
         if expected != found:
-            raise ConfigError(f"{source}: damaged, checksum {found} instead of {expected}; copy or make it again")
+            raise ConfigError(f"{source}: damaged, checksum {found} instead of {expected}; {CURE}")
         config = validate(ExperimentConfig, content.get("config", {}), f"{source}, its settings")
-        try:
-            return cls(_shape(content["image_shape"]), _shape(content["latent_shape"]), config, dict(content["extra"]))
-        except (KeyError, ValueError, TypeError) as error:
-            raise ConfigError(f"{source}: its header cannot be read ({error!r}); make the file again") from None
+        shapes = [_shape(content.get(name), name, source) for name in ("image_shape", "latent_shape")]
+        extra = content.get("extra")
+        if not isinstance(extra, dict) or not all(isinstance(text, str) for text in extra.values()):
+            raise ConfigError(f"{source}: its header cannot be read, extra holds what is no text; {CURE}")
+        return cls(shapes[0], shapes[1], config, extra)
 
     def require_same_architecture(
         self, config: ExperimentConfig | None, image_shape: tuple[int, int, int] | None, source: str
@@ -127,15 +133,23 @@ def _content(metadata: Mapping[str, str], source: str) -> dict[str, Any]:
     if METADATA_KEY not in metadata:
         raise ConfigError(f"{source}: a safetensors file, but not a model file of this program")
     try:
-        content = json.loads(metadata[METADATA_KEY])
-        version = content["version"]
-    except (KeyError, ValueError, TypeError):
-        raise ConfigError(f"{source}: damaged, its header cannot be read; copy or make it again") from None
+        content = parse_json(metadata[METADATA_KEY])
+    except ConfigError as error:
+        raise ConfigError(f"{source}: damaged, its header cannot be read, {error}; {CURE}") from None
+    if not isinstance(content, dict) or "version" not in content:
+        raise ConfigError(f"{source}: damaged, its header cannot be read; {CURE}")
+    version = content["version"]
     if version != VERSION:
         raise ConfigError(f"{source}: format version {version}, this program reads version {VERSION}; make it again")
     return content
 
 
-def _shape(value: list[int]) -> tuple[int, int, int]:
-    channels, height, width = map(int, value)
+def _shape(value: object, name: str, source: str) -> tuple[int, int, int]:
+    if not isinstance(value, list) or len(value) != 3 or not all(_is_side(side) for side in value):
+        raise ConfigError(f"{source}: its header cannot be read, {name} = {value!r} is no shape (C, H, W); {CURE}")
+    channels, height, width = value
     return channels, height, width
+
+
+def _is_side(side: object) -> bool:
+    return isinstance(side, int) and not isinstance(side, bool) and 0 < side <= MAX_SIDE

@@ -7,21 +7,22 @@ another name, flushed to the disk and renamed. A readable copy of the settings l
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import yaml
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from lsgm.config import ConfigError, ExperimentConfig
+from lsgm.data.source_files import is_file, refusing_damage
+from lsgm.whole_file import write_text_whole, write_whole
 
-from .file_header import FileHeader
-from .lsgm import Lsgm, build_lsgm
+from .file_header import CURE, FileHeader
+from .lsgm import Lsgm, build_lsgm, build_outline
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def save_model(
     settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     beside = path.with_name(f"{path.stem}.config.yaml")
     # The settings first: where the model is, they are.
-    write_whole(beside, lambda temporary: temporary.write_text(settings, encoding="utf-8"))
+    write_text_whole(beside, settings)
     write_whole(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
 
 
@@ -99,8 +100,8 @@ def load_model(
     metadata, tensors = _read(path)
     header = FileHeader.from_metadata(metadata, tensors, str(path))
     header.require_same_architecture(config, image_shape, str(path))
+    _require_described(header, tensors, path)
     model = build_lsgm(header.config, header.image_shape)
-    _require_same_tensors(model.state_dict(), tensors, path)
     bad = first_non_finite(tensors)
     if bad is not None:
         raise ConfigError(f"{path}: {bad} has entries that are not finite; the file must be made again")
@@ -120,14 +121,29 @@ def first_non_finite(tensors: Mapping[str, Tensor]) -> str | None:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    if not path.is_file():
+    if not is_file(path):
         raise ConfigError(f"{path}: no such model file")
     try:
         with safe_open(path, framework="pt") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except Exception as error:  # a damaged file can fail in any way
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: not a readable safetensors file ({reason}); damaged or incomplete") from None
+
+
+def _require_described(header: FileHeader, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Compare the tensors with those that the settings need, before memory is given to a model of that size."""
+    vae, prior = header.config.vae, header.config.prior
+    cells = vae.num_cells_per_group + vae.decoder_cells + vae.num_flows
+    layers = vae.num_latent_scales * vae.num_groups_per_scale * cells
+    layers += vae.num_preprocess_blocks * (vae.num_pre_post_cells + vae.post_cells)
+    if header.kind == "lsgm":
+        layers += len(prior.channel_mult) * prior.num_cells_per_scale
+    if layers > len(tensors):
+        raise ConfigError(f"{path}: {len(tensors)} tensors, too few for the {layers} cells in its settings; {CURE}")
+    with refusing_damage(str(path), "a model, its settings make none", CURE):
+        wanted = build_outline(header.config, header.image_shape).state_dict()
+    _require_same_tensors(wanted, tensors, path)
 
 
 def _require_same_tensors(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
@@ -141,27 +157,3 @@ def _require_same_tensors(wanted: Mapping[str, Tensor], found: Mapping[str, Tens
             raise ConfigError(
                 f"{path}: tensor {name} is {dtype} {list(shape)}, expected {tensor.dtype} {list(tensor.shape)}"
             )
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file beside `path`, flush it to the disk, and only then give it its name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        write(temporary)
-        # Some writers make files that only their owner may read; a shared folder needs what the umask says.
-        temporary.chmod(mode)
-        _flush(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -106,14 +106,26 @@ def parameter_counts(config: ExperimentConfig, image_shape: tuple[int, int, int]
     Raises:
         ConfigError: images, VAE and score network do not fit together.
     """
+    parts = dict(build_outline(config, image_shape).named_children())
+    counts = {name: sum(weight.numel() for weight in part.parameters()) for name, part in parts.items()}
+    return {**counts, "total": sum(counts.values())}
+
+
+def build_outline(config: ExperimentConfig, image_shape: tuple[int, int, int]) -> Lsgm:
+    """Build the model of an experiment with shapes and types only, on the meta device: no memory is taken.
+
+    Args:
+        config: the experiment.
+        image_shape: (C, H, W) of the raw images, before `data.pad`.
+
+    Raises:
+        ConfigError: images, VAE and score network do not fit together.
+    """
     # An SDE has no parameters; the default one also serves where sde.sigma2_max is yet to be measured.
     sde = build_sde(SdeConfig())
     with torch.device("meta"):
-        parts: dict[str, nn.Module] = {"vae": build_vae(config, image_shape)}
-        if not config.is_vae:
-            parts["prior"] = MixedScorePrior(config.prior, parts["vae"].prior_shape, sde)
-    counts = {name: sum(weight.numel() for weight in part.parameters()) for name, part in parts.items()}
-    return {**counts, "total": sum(counts.values())}
+        vae = build_vae(config, image_shape)
+        return Lsgm(vae, None if config.is_vae else MixedScorePrior(config.prior, vae.prior_shape, sde))
 
 
 @contextmanager

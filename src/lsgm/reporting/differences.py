@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .metrics import SamplingMetrics
+from .provenance import Provenance, TrainingMetrics
 from .runs import Run, SeedRun
 
 
@@ -22,6 +24,9 @@ def difference_notes(runs: list[Run]) -> list[str]:
         _several("The runs were made on different devices", (name for seed in seeds for name in _devices(seed))),
         *_versions(seeds),
         _arrays(seeds),
+        _named(
+            "Measured on other data than they were trained on", [run for run in runs if any(map(_moved, run.seeds))]
+        ),
     ]
     return [note for note in notes if note]
 
@@ -41,20 +46,27 @@ def backbone_note(runs: list[Run]) -> list[str]:
     return [_named(what, named) if is_mixed else f"{what}." for what, named in ((one, shared), (each, own)) if named]
 
 
-def _commits(seed: SeedRun) -> list[str]:
+def _records(seed: SeedRun) -> list[Provenance | TrainingMetrics | SamplingMetrics]:
+    """What the metrics file says of each part of the run: evaluation, training and sampling."""
     metrics = seed.metrics
-    known = [metrics.training.commit, metrics.sampling.commit if metrics.sampling else None]
-    return [metrics.provenance.commit or "unknown", *(commit for commit in known if commit)]
+    return [metrics.provenance, metrics.training, *([metrics.sampling] if metrics.sampling else [])]
+
+
+def _commits(seed: SeedRun) -> list[str]:
+    known = [record.commit for record in _records(seed) if record.commit]
+    return known if seed.metrics.provenance.commit else ["unknown", *known]
 
 
 def _is_dirty(seed: SeedRun) -> bool:
-    return bool(seed.metrics.provenance.dirty or seed.metrics.training.dirty)
+    return any(record.dirty for record in _records(seed))
 
 
 def _devices(seed: SeedRun) -> list[str]:
-    metrics = seed.metrics
-    known = [metrics.training.device, metrics.sampling.device if metrics.sampling else None]
-    return [metrics.provenance.device, *(device for device in known if device)]
+    return [record.device for record in _records(seed) if record.device]
+
+
+def _moved(seed: SeedRun) -> bool:
+    return seed.metrics.training.data_checksum not in (None, seed.metrics.provenance.data_checksum)
 
 
 def _seeds(runs: list[Run]) -> str:
@@ -68,18 +80,18 @@ def _seeds(runs: list[Run]) -> str:
 
 
 def _versions(seeds: list[SeedRun]) -> list[str]:
-    """One note per library of which several versions were used, in training or evaluation."""
+    """One note per library of which several versions were used, in training, sampling or evaluation."""
     found: dict[str, set[str]] = {}
     for seed in seeds:
-        for versions in (seed.metrics.provenance.versions, seed.metrics.training.versions):
-            for library, version in versions.items():
+        for record in _records(seed):
+            for library, version in record.versions.items():
                 found.setdefault(library, set()).add(version)
     return [_several(f"The runs were made with different versions of {name}", found[name]) for name in sorted(found)]
 
 
 def _arrays(seeds: list[SeedRun]) -> str:
-    checksums = {(seed.metrics.data.name, seed.metrics.provenance.data_checksum) for seed in seeds}
-    if len(checksums) == len({name for name, _ in checksums}):
+    checksums = {(seed.metrics.data.title, seed.metrics.provenance.data_checksum) for seed in seeds}
+    if len(checksums) == len({title for title, _ in checksums}):
         return ""
     return "Runs on the same data set used different arrays (see the data checksums in the metrics files)."
 

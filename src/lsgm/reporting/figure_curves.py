@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from lsgm.config import ConfigError
+from lsgm.config.text_files import parse_json, read_text
 
 from .figure_style import PAGE_WIDTH, footer, letter, new_figure, palette, paper_style, plain_log, save_figure
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+MAX_BYTES = 2**28
+MAX_QUANTITIES = 200
 VAE, PRIOR = "VAE", "prior"
 
 
@@ -53,15 +55,23 @@ def read_curves(path: Path) -> dict[str, np.ndarray]:
         ConfigError: absent, damaged, or without any curve.
     """
     try:
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        names = dict.fromkeys(name for record in records for name in record)
-        curves = {name: np.array([_number(record.get(name)) for record in records]) for name in names}
+        text = read_text(path, MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; `lsgm pretrain` and `lsgm train` write it") from None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    try:
+        records = [parse_json(line) for line in text.split("\n") if line]
+        if not all(isinstance(record, dict) for record in records):
+            raise ConfigError("a line without quantities")
+        names = list(dict.fromkeys(name for record in records for name in record))
+        if len(names) > MAX_QUANTITIES:
+            raise ConfigError(f"{len(names)} quantities")
+        curves = {name: np.array([_number(record.get(name)) for record in records]) for name in names}
+    except ConfigError as error:
         raise ConfigError(f"{path}: not a file of training curves ({error}); train again") from None
     if not {"step", "nelbo"} <= curves.keys():
         raise ConfigError(f"{path}: no training curve in it; train again, for at least one interval log_every")
+    if not (curves["step"] >= 0).all():
+        raise ConfigError(f"{path}: a line says of no step that has been; train again")
     return curves
 
 
@@ -126,4 +136,6 @@ def _number(value: object) -> float:
     """One entry of a line; a list holds one entry per latent group."""
     if isinstance(value, list):
         return sum(map(_number, value))
+    if value is not None and not isinstance(value, (int, float)):
+        raise ConfigError(f"{value!r} is no number")
     return float("nan") if value is None else float(value)

@@ -6,13 +6,14 @@ Nothing is written below 7 points, and the same numbers give the same bytes.
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lsgm.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,11 +155,9 @@ def save_figure(figure: Figure, out_stem: Path) -> list[Path]:
     written = []
     for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Producer": None})):
         path = out_stem.with_name(out_stem.name + suffix)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        save = partial(figure.savefig, format=suffix[1:], dpi=figure.dpi, metadata=metadata)
         # TrueType fonts: publishers refuse the kind that is the default.
-        with os.fdopen(descriptor, "wb") as file, matplotlib.rc_context({"pdf.fonttype": 42}):
-            figure.savefig(file, format=suffix[1:], dpi=figure.dpi, metadata=metadata)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
+        with matplotlib.rc_context({"pdf.fonttype": 42}):
+            write_whole(path, save)
         written.append(path)
     return written

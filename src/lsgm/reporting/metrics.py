@@ -92,6 +92,9 @@ class SamplingMetrics(Section):
     num_samples: int = Field(ge=0)
     device: str | None = None
     commit: str | None = Field(None, description="of the code that sampled, where it is known")
+    dirty: bool | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    processes: int | None = Field(None, ge=1, description="that shared the work; null: not known")
 
 
 class ParameterCounts(Section):

@@ -90,8 +90,9 @@ def _facts(paper: PaperTable | None, run: Run) -> dict[str, str]:
     facts = {
         "run": f"run {run.name}",
         "status": "" if failed == "ok" else f"{failed.replace('_', ' ')}: {run.reason}",
-        "weights": f"weights: {metrics.training.source}" if metrics.training.source else "",
+        "weights": f"weights: {metrics.training.source}" if metrics.training.source else _earlier_weights(run),
         "backbone": _backbones(run),
+        "rescued": _rollbacks(run),
         "data": f"data {data.title}, {data.num_train:,} training and {data.num_test:,} test images{remark}",
         "scale": f"scale {metrics.scale}{scaled}",
         **_measurements(paper, run),
@@ -152,6 +153,26 @@ def _backbones(run: Run) -> str:
     found = [seed.metrics.training.backbone for seed in run.seeds]
     every = (f"{one.run} (seed {one.seed}, model SHA-256 {one.model_sha256[:12]})" for one in found if one is not None)
     return _listed("backbone", every)
+
+
+def _earlier_weights(run: Run) -> str:
+    """From where the weights are, if they are not those of the training's end."""
+    trainings = [seed.metrics.training for seed in run.seeds]
+    every = (f"{one.weights_step} of {one.steps}" for one in trainings if one.weights_step not in (None, one.steps))
+    return _listed("weights after step", every)
+
+
+def _rollbacks(run: Run) -> str:
+    """Which seeds' trainings went back, from where to where, and how they went on."""
+    found = [(seed.seed, seed.metrics.training.rollbacks) for seed in run.seeds if seed.metrics.training.rollbacks]
+    every = (
+        f"{f'seed {seed}: ' if len(run.seeds) > 1 else ''}"
+        + ", ".join(f"from step {one.step} to {one.rolled_back_to}" for one in rollbacks)
+        + f", in the end with learning rates x {rollbacks[-1].lr_factor:g} and spectral regularisation "
+        f"x {rollbacks[-1].sr_factor:g}"
+        for seed, rollbacks in found
+    )
+    return _listed("training not finite and rolled back", every, "training not finite and rolled back")
 
 
 def _listed(what: str, values: Iterable[str], plural: str | None = None) -> str:

@@ -1,15 +1,17 @@
-"""A finished table and its three files: csv for machines, Markdown and LaTeX (booktabs) for people."""
+"""A finished table and its files: csv for machines, Markdown and LaTeX (booktabs) for people, a page for the report."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from lsgm.whole_file import write_text_whole
+
+from .html_page import bullets, grid, numbered, page
 from .latex import latex_table
 from .markdown import markdown_table
 from .runs import Run
@@ -42,6 +44,11 @@ class Table:
     sources: tuple[str, ...] = ()
 
     @property
+    def caption(self) -> str:
+        """Number and title."""
+        return self.title if self.number is None else f"Table {self.number}: {self.title}"
+
+    @property
     def csv(self) -> str:
         """The csv file: RFC 4180 with `\\n`, UTF-8."""
         return self.data.to_csv(index=False, lineterminator="\n")
@@ -49,14 +56,19 @@ class Table:
     def markdown(self, folder: Path) -> str:
         """The Markdown file, notes included, as it lies in `folder`: links to metrics files are relative to it."""
         links = {source: quote(Path(os.path.relpath(source, folder)).as_posix(), safe="/+") for source in self.sources}
-        caption = self.title if self.number is None else f"Table {self.number}: {self.title}"
-        return markdown_table(caption, self.display, self.notes, self.run_notes, links)
+        return markdown_table(self.caption, self.display, self.notes, self.run_notes, links)
 
     @property
     def latex(self) -> str:
         """The LaTeX file: one `table` environment that needs the package booktabs, notes included."""
         caption = f"{self.title}." + ("" if self.number is None else f" Table {self.number} of the paper.")
         return latex_table(caption, f"tab:lsgm{self.number or 'extra'}", self.display, self.notes, self.run_notes)
+
+    @property
+    def html(self) -> str:
+        """The page for the report, notes included."""
+        table = grid(list(self.display.columns), self.display.to_numpy().tolist())
+        return page(self.caption, table, bullets(self.notes), numbered(self.run_notes))
 
 
 def sources_of(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -78,10 +90,6 @@ def write_table(table: Table, out_stem: Path) -> list[Path]:
     written = []
     for suffix, text in ((".csv", table.csv), (".md", table.markdown(out_stem.parent)), (".tex", table.latex)):
         path = out_stem.with_name(out_stem.name + suffix)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, path)
+        write_text_whole(path, text)
         written.append(path)
     return written

@@ -3,17 +3,20 @@
 Two functions do it all: `pretrain` and `train`. Both resume by themselves from the folder they work in.
 """
 
+from .deadline import Deadline
 from .guard import TrainingDiverged
 from .log import read_curve
 from .pretrain import pretrain
 from .reporter import Reporter, TerminalReporter
 from .result import TrainResult
-from .stop import Interrupted
+from .stop import Interrupted, StopRequest
 from .train import train
 
 __all__ = [
+    "Deadline",
     "Interrupted",
     "Reporter",
+    "StopRequest",
     "TerminalReporter",
     "TrainResult",
     "TrainingDiverged",

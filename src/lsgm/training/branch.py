@@ -37,6 +37,7 @@ class Branch:
     Attributes:
         parameters: as given.
         flat: all of them, one-dimensional; padding between them stays zero.
+        factor: multiplies the learning rate of every step.
     """
 
     def __init__(
@@ -47,7 +48,8 @@ class Branch:
         clip: float = 0.0,
     ) -> None:
         self.parameters = list(parameters)
-        self.rate = rate
+        self.factor = 1.0
+        self._rate = rate
         self._clip = clip
         sizes = [-(-parameter.numel() // ALIGNMENT) * ALIGNMENT for parameter in self.parameters]
         first = self.parameters[0]
@@ -70,6 +72,10 @@ class Branch:
         if scale != 1.0:
             self._gradient.mul_(1.0 / scale)
         return torch.linalg.vector_norm(self._gradient)
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        return self.factor * self._rate(step)
 
     def update(self, step: int, norm: float) -> None:
         """Update the parameters with the gradients taken.

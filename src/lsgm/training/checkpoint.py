@@ -1,23 +1,42 @@
-"""Resumable state on disk: `checkpoint-<step>.pt` with its SHA-256 beside it, the last two kept.
+"""Resumable state on disk: `checkpoint-<step>.pt` with its SHA-256 beside it; the last two and named ones are kept.
 
 A file appears under its name only when it is complete (temporary file, fsync, rename), and is used only if its
 checksum is right, so neither a kill nor a damaged disk block can make a run go on from nonsense.
+
+A run that has gone back to an earlier step numbers its rollbacks in the names, `checkpoint-<step>-rollback<n>.pt`: it
+overwrites nothing of before, and what it writes is newer whatever its step.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from lsgm.config import ConfigError
+from lsgm.whole_file import writing
 
 KEPT = 2
-FORMAT = 1
-PATTERN = "checkpoint-*.pt"
+FORMAT = 2
+NAME = re.compile(r"checkpoint-(\d+)(?:-rollback(\d+))?\.pt")
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """Place of a checkpoint in its run; the later one is the greater.
+
+    Attributes:
+        rollbacks: times that the run had gone back.
+        step: steps done.
+    """
+
+    rollbacks: int
+    step: int
 
 
 class CheckpointStore:
@@ -39,38 +58,57 @@ class CheckpointStore:
         """Where they are."""
         return self._folder
 
-    def path(self, step: int) -> Path:
+    def path(self, step: int, rollbacks: int = 0) -> Path:
         """The file of the checkpoint after `step` steps."""
-        return self._folder / f"checkpoint-{step:08d}.pt"
+        return self._folder / f"checkpoint-{step:08d}{f'-rollback{rollbacks}' if rollbacks else ''}.pt"
 
-    def save(self, step: int, state: Mapping[str, object]) -> Path:
-        """Write the state after `step` steps, then remove all but the newest two.
+    def save(
+        self, step: int, state: Mapping[str, object], rollbacks: int = 0, kept: Collection[Mark] = frozenset()
+    ) -> Path:
+        """Write the state after `step` steps, then remove all but the newest two and those to be kept.
 
         Args:
             step: steps done.
             state: tensors, numbers, strings, lists and dicts.
+            rollbacks: times that the run has gone back.
+            kept: further checkpoints that stay.
 
         Returns:
             The file written.
+
+        Raises:
+            ConfigError: the file system refuses, as when it is full; the earlier checkpoints are as they were.
         """
-        path = self.path(step)
+        path = self.path(step, rollbacks)
         temporary = path.with_suffix(".writing")
         content = {"format": FORMAT, "settings": self._settings, "step": step, "state": dict(state)}
-        with temporary.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        # The checksum goes first: without its file a checkpoint does not count.
-        checksum = _checksum_path(path)
-        part = checksum.with_suffix(".writing")
-        part.write_text(_sha256(temporary) + "\n", encoding="ascii")
-        os.replace(part, checksum)
-        os.replace(temporary, path)
-        _sync_folder(self._folder)
+        self._remove_parts()
+        try:
+            with writing(path):
+                with temporary.open("wb") as file:
+                    torch.save(content, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                # The checksum goes first: without its file a checkpoint does not count.
+                checksum = _checksum_path(path)
+                part = checksum.with_suffix(".writing")
+                part.write_text(_sha256(temporary) + "\n", encoding="ascii")
+                os.replace(part, checksum)
+                os.replace(temporary, path)
+                _sync_folder(self._folder)
+        except BaseException:
+            self._remove_parts()
+            raise
         for old in self._files()[KEPT:]:
-            old.unlink(missing_ok=True)
-            _checksum_path(old).unlink(missing_ok=True)
+            if _mark(old) not in kept:
+                old.unlink(missing_ok=True)
+                _checksum_path(old).unlink(missing_ok=True)
         return path
+
+    def _remove_parts(self) -> None:
+        """Give back the room that an unfinished write takes, of this process or of one that was killed."""
+        for part in self._folder.glob("checkpoint-*.writing"):
+            part.unlink(missing_ok=True)
 
     def load(self) -> tuple[int, dict[str, object]] | None:
         """Return (step, state) of the newest checkpoint that verifies; None if there is none.
@@ -88,9 +126,16 @@ class CheckpointStore:
             self._note("no checkpoint can be used: the run starts again from its beginning")
         return None
 
+    def load_at(self, mark: Mark) -> dict[str, object] | None:
+        """Return the state of one checkpoint, made with these settings; None if it is not there or does not verify."""
+        content = self._verified(self.path(mark.step, mark.rollbacks))
+        if content is None or content["settings"] != self._settings:
+            return None
+        return content["state"]
+
     def _files(self) -> list[Path]:
-        """All checkpoints, newest first; the step in the name has a fixed width up to 10^8 steps."""
-        return sorted(self._folder.glob(PATTERN), key=lambda path: (len(path.name), path.name), reverse=True)
+        """All checkpoints, newest first."""
+        return sorted((path for path in self._folder.iterdir() if NAME.fullmatch(path.name)), key=_mark, reverse=True)
 
     def _verified(self, path: Path) -> dict[str, object] | None:
         try:
@@ -127,6 +172,11 @@ def first_difference(old: Mapping[str, object], new: Mapping[str, object]) -> tu
             return f"{key}.{inner}", left, right
         return key, left, right
     raise ValueError("the settings are equal")
+
+
+def _mark(path: Path) -> Mark:
+    step, rollbacks = NAME.fullmatch(path.name).groups()
+    return Mark(int(rollbacks or 0), int(step))
 
 
 def _checksum_path(path: Path) -> Path:

@@ -1,14 +1,14 @@
 """The random numbers of one training step, all keyed by (seed, step), so that a resumed run is the same run.
 
 Dropout is the one source inside the networks; it draws from torch's global generator, which is set for every step.
-Its masks are the only numbers that depend on how many processes there are: all others are drawn for the global batch,
+Its masks alone depend on how many processes and parts of a batch there are: all else is drawn for the global batch,
 of which each process takes its rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -32,8 +32,15 @@ class Diffusion:
 
     def to(self, device: torch.device) -> Diffusion:
         """Move all tensors."""
-        moved = {field.name: getattr(self.times, field.name).to(device) for field in fields(self.times)}
-        return Diffusion(self.noise.to(device), replace(self.times, **moved))
+        return self._each(lambda values: values.to(device))
+
+    def rows(self, rows: slice) -> Diffusion:
+        """Those of some samples."""
+        return self._each(lambda values: values[rows])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Diffusion:
+        changed = {field.name: change(getattr(self.times, field.name)) for field in fields(self.times)}
+        return Diffusion(change(self.noise), replace(self.times, **changed))
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,11 @@ class Draws:
     prior: Diffusion | None = None
     vae: Diffusion | None = None
 
+    def rows(self, rows: slice) -> Draws:
+        """Those of some samples."""
+        passes = [None if diffusion is None else diffusion.rows(rows) for diffusion in (self.prior, self.vae)]
+        return Draws([noise[rows] for noise in self.posterior], *passes)
+
 
 def posterior_noise(
     batch: int,
@@ -58,7 +70,7 @@ def posterior_noise(
     purpose: str,
     step: int,
     device: torch.device,
-    rows: slice = slice(None),
+    rows: slice | Tensor = slice(None),
 ) -> list[Tensor]:
     """Standard normals (batch, *shape) for every latent group, or `rows` of them: one generator, one transfer."""
     sizes = [batch * math.prod(shape) for shape in shapes]
@@ -73,7 +85,7 @@ def diffusion_draws(
     seed: int,
     part: str,
     step: int,
-    rows: slice = slice(None),
+    rows: slice | Tensor = slice(None),
 ) -> Diffusion:
     """Noise and times of one pass of the prior.
 
@@ -94,7 +106,14 @@ def diffusion_draws(
     return Diffusion(noise[rows], sampler.sample(rho[rows]))
 
 
-def seed_dropout(seed: int, step: int) -> None:
-    """Set torch's global generators, which dropout draws from, to a state that belongs to the step and the process."""
-    place = [distributed.rank()] if distributed.rank() else []
+def seed_dropout(seed: int, step: int, part: int = 0) -> None:
+    """Set torch's global generators, which dropout draws from, to a state that belongs to the step and the rows.
+
+    Args:
+        seed: the run's seed.
+        step: the step.
+        part: which part of every process's rows comes next.
+    """
+    index = part * distributed.size() + distributed.rank()
+    place = [index] if index else []
     torch.manual_seed(randomness.generator(seed, "dropout", step, *place).initial_seed())

@@ -48,7 +48,12 @@ class StepGradients:
 def gradients_of(
     loss: Tensor, parameters: Sequence[Tensor], precision: Precision, keep_graph: bool = False
 ) -> tuple[Tensor, ...]:
-    """Gradient of a loss with respect to `parameters` and nothing else; zeros where it does not depend on one."""
+    """Gradient of a loss with respect to `parameters` and nothing else; zeros where it does not depend on one.
+
+    Under `torch.no_grad()` there is none: an algorithm then gives its terms alone.
+    """
+    if not torch.is_grad_enabled():
+        return ()
     return torch.autograd.grad(
         precision.scaled(loss), parameters, retain_graph=keep_graph, allow_unused=True, materialize_grads=True
     )

@@ -1,26 +1,32 @@
 """Watch over updates: one that is not finite is skipped and counted; too many in a row end the run as diverged.
 
-Divergence is an outcome that the paper itself reports (NaN in Table 6), so it is recorded and not raised.
+Divergence is an outcome that the paper itself reports (NaN in Table 6), so it is recorded and not raised. Whether the
+run then goes back and on, or ends, is decided elsewhere.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class TrainingDiverged:
     """Why a run ended early.
 
-    Args:
+    Attributes:
         step: the first of the skipped updates in a row.
         reason: one line for the user.
+        first_non_finite: where the trouble showed first in the last step; None if it was not found again.
+        last_values: losses and gradient norms of the last steps by name, beside the numbers of the steps; those that
+            are not finite as text.
     """
 
     step: int
     reason: str
+    first_non_finite: str | None = None
+    last_values: Mapping[str, Sequence[float | str | None]] = field(default_factory=dict)
 
 
 class Guard:
@@ -59,6 +65,15 @@ class Guard:
         self._broken = broken
         self._step = step
         return False
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last update was made."""
+        return self._in_a_row == 0
+
+    def start_again(self) -> None:
+        """Forget the skipped updates in a row, after a return to an earlier state; their number stays."""
+        self._in_a_row = 0
 
     @property
     def outcome(self) -> TrainingDiverged | None:

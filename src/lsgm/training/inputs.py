@@ -23,6 +23,12 @@ class StepInputs:
     x: Tensor
     draws: Draws
 
+    def split(self, parts: int) -> list[StepInputs]:
+        """Equal parts, in order; every sample keeps its draws."""
+        size = len(self.x) // parts
+        slices = [slice(part * size, (part + 1) * size) for part in range(parts)]
+        return [StepInputs(self.x[rows], self.draws.rows(rows)) for rows in slices]
+
 
 class Prefetcher:
     """Makes inputs one step ahead in a thread. They depend on the step alone, so nothing else changes.
@@ -40,6 +46,9 @@ class Prefetcher:
     def __call__(self, step: int) -> StepInputs:
         """Return the inputs of a step, and begin with the next one's."""
         future = self._future if self._step == step else None
+        if future is None and self._future is not None:
+            # The run has gone back: what is being made is of no use, but must not be made at the same time.
+            self._future.exception()
         inputs = self._make(step) if future is None else future.result()
         self._step, self._future = step + 1, self._pool.submit(self._make, step + 1)
         return inputs

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lsgm import distributed
 from lsgm.config import ExperimentConfig
 from lsgm.data import TrainBatches
 from lsgm.diffusion import build_time_sampler
 from lsgm.models import Lsgm
 
 from . import algorithms, optimisers, schedules
+from .accumulation import Accumulation
 from .balancing import group_sizes
 from .branch import Branch
 from .draws import Draws, diffusion_draws, posterior_noise
@@ -44,9 +44,12 @@ class JointStage:
     def __init__(self, config: ExperimentConfig, model: Lsgm, batches: TrainBatches, device: torch.device) -> None:
         self._config, self._settings, self._batches = config, config.train, batches
         self.seed, self.device, self.model = config.seed, device, model
-        self._rows = distributed.same_rows(config.train.batch_size, "train.batch_size")
         self._total = config.train.epochs * batches.steps_per_epoch
         self.has_dropout = config.prior.dropout > 0
+        self._accumulation = Accumulation(
+            config.train.accumulate, config.train.batch_size, "train", model, config.seed, self.has_dropout
+        )
+        self._rows = self._accumulation.rows
         self.precision = Precision(config.train.precision, device)
         model.prior.train()
         self._moves_vae = config.train.train_vae or config.train.official_frozen_vae
@@ -55,10 +58,11 @@ class JointStage:
         self.branches["prior"] = self._branch("prior")
         self.ema = Ema([self.branches["prior"].flat], config.train.ema_decay)
         self.statistics = RunningStatistics(model)
+        self.networks = {"vae": model.vae, "prior": model.prior}
         self._problem = self._build_problem()
         self._algorithm = self._choose_algorithm()
         sizes = torch.tensor(group_sizes(model.vae.latent_shapes), device=device)
-        self._sizes = sizes if config.train.kl_balance else None
+        self._sizes = sizes if config.train.kl_balance and config.train.train_vae else None
         objective, sde = config.objective, model.prior.sde
         self._prior_times = build_time_sampler(sde, objective.weighting, objective.time, objective.official_weights)
         self._vae_times = None
@@ -105,7 +109,7 @@ class JointStage:
     def gradients(self, inputs: StepInputs, step: int) -> StepGradients:
         """Gradients by the algorithm that the settings mean."""
         weights = KlWeights(self.kappa(step), self._sizes)
-        return self._algorithm(self._problem, inputs.x, inputs.draws, weights)
+        return self._accumulation(inputs, step, weights, self._part_gradients)
 
     def after_update(self) -> None:
         """Average the prior's parameters."""
@@ -116,6 +120,9 @@ class JointStage:
         self.ema.copy_to_parameters()
         for branch in self.branches.values():
             branch.release()
+
+    def _part_gradients(self, inputs: StepInputs, weights: KlWeights, times_regularised: float) -> StepGradients:
+        return self._algorithm(self._problem.regularised(times_regularised), inputs.x, inputs.draws, weights)
 
     def _branch(self, part: str) -> Branch:
         settings = self._settings

@@ -7,10 +7,13 @@ the checkpoint, and a last line torn by a kill, are removed first.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lsgm.config import ConfigError
+from lsgm.config.text_files import parse_json
+from lsgm.whole_file import write_text_whole, writing
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -30,20 +33,33 @@ class CurveLog:
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        path = folder / CURVES
-        kept = [line for line in _lines(path) if json.loads(line)["step"] <= step] if step else []
-        temporary = path.with_suffix(".writing")
-        temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-        os.replace(temporary, path)
-        self._file = path.open("a", encoding="utf-8")
-        self._events = _event_writer(folder / EVENTS, step)
+        self._folder = folder
+        self._open(step)
+
+    def go_back(self, step: int) -> None:
+        """Remove the lines after `step` steps, and go on from there."""
+        self.close()
+        self._open(step)
+
+    def _open(self, step: int) -> None:
+        path = self._folder / CURVES
+        kept = [line for line, record in _lines(path) if record["step"] <= step] if step else []
+        write_text_whole(path, "".join(line + "\n" for line in kept))
+        with writing(path):
+            self._file = path.open("a", encoding="utf-8")
+            self._events = _event_writer(self._folder / EVENTS, step)
 
     def write(self, record: Record) -> None:
         """Add one line; numbers must be finite or None."""
-        self._file.write(json.dumps(record, allow_nan=False) + "\n")
-        self._file.flush()
-        if self._events is None:
-            return
+        line = json.dumps(record, allow_nan=False) + "\n"
+        with writing(self._folder / CURVES):
+            self._file.write(line)
+            self._file.flush()
+        if self._events is not None:
+            with writing(self._folder / EVENTS):
+                self._add_events(record)
+
+    def _add_events(self, record: Record) -> None:
         for name, value in record.items():
             values = value if isinstance(value, Sequence) else [value]
             for index, number in enumerate(values):
@@ -53,28 +69,35 @@ class CurveLog:
 
     def close(self) -> None:
         """Close the files."""
-        self._file.close()
-        if self._events is not None:
-            self._events.close()
+        with writing(self._folder):
+            self._file.close()
+            if self._events is not None:
+                self._events.close()
 
 
 def read_curve(path: Path) -> list[dict[str, object]]:
     """Read the records of a curve file; a torn last line is left out."""
-    return [json.loads(line) for line in _lines(path)]
+    return [record for _, record in _lines(path)]
 
 
-def _lines(path: Path) -> list[str]:
-    if not path.exists():
-        return []
-    whole = path.read_text(encoding="utf-8").split("\n")[:-1]
-    return [line for line in whole if _is_record(line)]
-
-
-def _is_record(line: str) -> bool:
+def _lines(path: Path) -> list[tuple[str, dict[str, object]]]:
+    """The lines that are records; of a damaged one nothing can be said, and the run can go on without it."""
     try:
-        return "step" in json.loads(line)
-    except json.JSONDecodeError:
-        return False
+        whole = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); remove it, or make it readable") from None
+    return [(line, record) for line in whole if (record := _record(line)) is not None]
+
+
+def _record(line: str) -> dict[str, object] | None:
+    try:
+        record = parse_json(line)
+    except ConfigError:
+        return None
+    step = record.get("step") if isinstance(record, dict) else None
+    return record if isinstance(step, int) and not isinstance(step, bool) else None
 
 
 def _event_writer(folder: Path, step: int) -> SummaryWriter | None:

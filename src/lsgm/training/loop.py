@@ -10,45 +10,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from lsgm import distributed
-from lsgm.config import LoopConfig
+from lsgm.config import ConfigError, LoopConfig
 
 from .averages import Averages
-from .checkpoint import CheckpointStore
+from .checkpoint import CheckpointStore, Mark
+from .culprit import find_culprit, non_finite_weight
+from .deadline import Deadline
 from .draws import seed_dropout
-from .gradients import StepGradients
-from .guard import Guard, TrainingDiverged
+from .gradients import StepGradients, Terms
+from .guard import Guard
 from .inputs import Prefetcher, StepInputs
 from .log import CurveLog, Record
+from .loop_result import LoopResult
+from .recovery import Recovery
 from .reporter import Reporter
 from .stage import Stage, Stateful
+from .step_values import curve_record, step_values
 from .stop import Interrupted, StopRequest
 
 GUARDED = ("loss", "grad_norm", "running_statistics")
-
-
-@dataclass(frozen=True)
-class LoopResult:
-    """How a loop ended.
-
-    Attributes:
-        diverged: why it ended early, or None.
-        steps: steps done, skipped ones included.
-        skipped_updates: updates that were not finite.
-        seconds: wall time of all its parts, if it was stopped and went on.
-        final: the last line of the curve.
-    """
-
-    diverged: TrainingDiverged | None
-    steps: int
-    skipped_updates: int
-    seconds: float
-    final: Record
 
 
 class Loop:
@@ -62,6 +47,7 @@ class Loop:
         store: of the checkpoints.
         reporter: shows progress.
         constants: what was found out before the loop and need not be found out again; goes into checkpoints.
+        stop: entered already, by whoever watches for signals before and after the loop as well; None: only here.
     """
 
     def __init__(
@@ -73,7 +59,10 @@ class Loop:
         store: CheckpointStore,
         reporter: Reporter,
         constants: Mapping[str, float | None] | None = None,
+        stop: StopRequest | None = None,
     ) -> None:
+        self._stop_request = stop
+        self._deadline = Deadline() if stop is None else stop.deadline
         self._constants = dict(constants or {})
         self._stage = stage
         self._config = config
@@ -84,29 +73,31 @@ class Loop:
         self._reporter = reporter
         self._guard = Guard(config.max_skipped)
         self._averages = Averages()
+        self._recovery = Recovery(stage, config, store, reporter)
+        self._saved: Mark | None = None
+        self._culprit: str | None = None
         self._record: Record = {}
         self._step = 0
         self._seconds = 0.0
 
     def resume(self, step: int, state: dict[str, object]) -> None:
         """Take everything back from a checkpoint."""
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self._step = step
+        self._load(step, state, self._parts())
         self._seconds = float(state["seconds"])
-        self._record = state["record"]
+        self._saved = self._recovery.mark(step)
         self._reporter.note(f"{self._stage.name}: going on from step {step}")
 
     def run(self) -> LoopResult:
         """Train to the end.
 
         Raises:
-            Interrupted: a stop signal came; a checkpoint of the last whole step is written.
+            Interrupted: a stop signal or the end of the time slot came; a checkpoint of the last whole step is written.
+            ConfigError: the time slot has ended before the first step.
         """
         self._started = time.perf_counter()
         cuda = [self._stage.device] if self._stage.device.type == "cuda" else []
         with ExitStack() as stack:
-            stop = stack.enter_context(StopRequest())
+            stop = self._stop_request or stack.enter_context(StopRequest())
             stack.enter_context(torch.random.fork_rng(devices=cuda))
             log = CurveLog(self._folder, self._step) if distributed.is_first() else None
             self._curve = log and stack.enter_context(closing(log))
@@ -116,11 +107,18 @@ class Loop:
             self._reporter.start(self._stage.name, self._step, self._total)
             stack.callback(self._reporter.close)
             self._stage.statistics.keep()
+            has_moved = False
+            if self._saved is None:
+                self._checkpoint()
             while self._step < self._total and self._guard.outcome is None:
-                if distributed.any_of(stop.requested):
-                    self._stop()
-                self._take_step(inputs)
-        return LoopResult(self._guard.outcome, self._step, self._guard.skipped, self._elapsed(), self._record)
+                if has_moved and self._deadline.needs_a_save:
+                    self._save()
+                if distributed.any_of(stop.is_due):
+                    self._stop(stop, has_moved)
+                with self._deadline.step():
+                    self._take_step(inputs)
+                has_moved = True
+        return self._result()
 
     def _take_step(self, inputs: Callable[[int], StepInputs]) -> None:
         stage, step = self._stage, self._step
@@ -129,32 +127,28 @@ class Loop:
         gradients = stage.gradients(inputs(step), step)
         self._update(gradients, step)
         self._step += 1
+        terms = gradients.terms
+        # Who takes the step again, to see what went wrong, needs their memory.
+        del gradients
+        if self._guard.outcome is not None and self._go_back(inputs):
+            return
         is_last = self._step == self._total or self._guard.outcome is not None
         record = None
         if is_last or self._step % self._config.log_every == 0:
-            record = self._record = self._line(gradients, step)
+            record = self._record = self._line(terms, step)
             if self._curve is not None:
                 self._curve.write(record)
         if not is_last and self._step % self._config.checkpoint_every == 0:
-            self._save()
+            self._checkpoint()
         self._reporter.advance(self._step, record)
 
     def _update(self, gradients: StepGradients, step: int) -> None:
         """Update all branches, or none if anything is not finite."""
         stage = self._stage
-        scalars = dict(gradients.terms.scalars)
-        for name, branch in stage.branches.items():
-            norm = branch.take_gradients(getattr(gradients, name), stage.precision.scale)
-            scalars[f"grad_norm_{name}"] = norm
-        statistics = stage.statistics.total()
-        if statistics is not None:
-            scalars["running_statistics"] = statistics
-        kl_groups = gradients.terms.nelbo.kl.mean(dim=0)
-        # The one place in a step that waits for the device.
-        values = distributed.mean(torch.cat([torch.stack(list(scalars.values())), kl_groups])).tolist()
-        values = dict(zip([*scalars, *(f"kl_groups/{group}" for group in range(len(kl_groups)))], values, strict=True))
+        values = step_values(stage, gradients)
         finite = self._guard.check(step, {name: value for name, value in values.items() if name.startswith(GUARDED)})
         stage.precision.record(finite)
+        self._recovery.watch(step, values, finite)
         if not finite:
             stage.statistics.restore()
             return
@@ -164,36 +158,79 @@ class Loop:
         stage.statistics.keep()
         self._averages.add(values)
 
-    def _line(self, gradients: StepGradients, step: int) -> Record:
+    def _line(self, terms: Terms, step: int) -> Record:
         """The curve's line after step number `step`."""
-        means = self._averages.take()
-        scalars = [*gradients.terms.scalars, *(f"grad_norm_{name}" for name in self._stage.branches)]
         return {
             "step": self._step,
             "epoch": self._step // self._steps_per_epoch,
-            **{name: means.get(name) for name in scalars},
-            "kl_groups": [means.get(f"kl_groups/{group}") for group in range(gradients.terms.nelbo.kl.shape[1])],
-            "active_channels": gradients.terms.nelbo.active_channels().tolist(),
-            "kappa": self._stage.kappa(step),
-            **{f"lr_{name}": branch.rate(step) for name, branch in self._stage.branches.items()},
+            **curve_record(self._stage, terms, self._averages.take(), step),
             "skipped": self._guard.skipped,
             "seconds": round(self._elapsed(), 3),
         }
 
-    def _stop(self) -> None:
+    def _stop(self, stop: StopRequest, has_moved: bool) -> None:
+        if not has_moved and not distributed.any_of(stop.requested):
+            raise ConfigError(max(distributed.all_gathered(self._deadline.too_short())))
         self._save()
-        distributed.wait_for_all()
-        raise Interrupted(f"stopped at step {self._step} of {self._total}, saved in {self._store.path(self._step)}")
+        late = max(distributed.all_gathered(self._deadline.late()))
+        saved = self._store.path(self._saved.step, self._saved.rollbacks)
+        raise Interrupted(f"stopped at step {self._step} of {self._total}, saved in {saved}{late}")
+
+    def _checkpoint(self) -> None:
+        """Write a checkpoint that the run may go back to."""
+        self._recovery.reached(self._step, self._guard.is_settled)
+        self._save()
 
     def _save(self) -> None:
-        if not distributed.is_first():
+        """Write a checkpoint to go on from, unless it is there, or has weights that no file should hold."""
+        mark = self._recovery.mark(self._step)
+        if mark == self._saved:
             return
-        state = {name: part.state_dict() for name, part in self._parts().items()}
-        state |= {"seconds": self._elapsed(), "record": dict(self._record)}
-        self._store.save(self._step, self._constants | state)
+        if distributed.is_first():
+            if non_finite_weight(self._stage) is not None:
+                return
+            state = {name: part.state_dict() for name, part in self._parts().items()}
+            state |= {"seconds": self._elapsed(), "record": dict(self._record)}
+            with self._deadline.save():
+                self._store.save(mark.step, self._constants | state, mark.rollbacks, self._recovery.marks.kept)
+        self._saved = mark
+
+    def _go_back(self, inputs: Callable[[int], StepInputs]) -> bool:
+        """Return to the last good state, if that may be done once more."""
+        self._culprit = find_culprit(self._stage, inputs, self._step - 1)
+        back = self._recovery.go_back(self._step, self._guard.outcome.reason, self._culprit)
+        if back is None:
+            return False
+        self._load(*back, self._stage.parts | {"averages": self._averages})
+        self._guard.start_again()
+        self._stage.statistics.keep()
+        if self._curve is not None:
+            self._curve.go_back(self._step)
+        # At once, so that whatever comes next goes on from here and not into the same trouble.
+        self._save()
+        self._reporter.close()
+        self._reporter.start(self._stage.name, self._step, self._total)
+        return True
+
+    def _result(self) -> LoopResult:
+        outcome = self._guard.outcome
+        return LoopResult(
+            diverged=None if outcome is None else self._recovery.report(outcome, self._culprit),
+            steps=self._step,
+            skipped_updates=self._guard.skipped,
+            seconds=self._elapsed(),
+            final=self._record,
+            rollbacks=tuple(self._recovery.rescue.rollbacks),
+            weights_step=self._recovery.finish(self._step, self._guard.is_settled),
+        )
+
+    def _load(self, step: int, state: Mapping[str, object], parts: Mapping[str, Stateful]) -> None:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        self._step, self._record = step, state["record"]
 
     def _parts(self) -> dict[str, Stateful]:
-        return self._stage.parts | {"guard": self._guard, "averages": self._averages}
+        return self._stage.parts | {"guard": self._guard, "averages": self._averages} | self._recovery.parts
 
     def _elapsed(self) -> float:
         return self._seconds + time.perf_counter() - self._started

@@ -32,10 +32,12 @@ class KlWeights:
     Attributes:
         kappa: coefficient of the step.
         sizes: (groups,), from `balancing.group_sizes`, if the groups' terms are balanced; else None.
+        coefficients: gamma, (groups,), of the batch that the samples at hand are a part of; None if they are all.
     """
 
     kappa: float
     sizes: Tensor | None = None
+    coefficients: Tensor | None = None
 
     @property
     def balances(self) -> bool:
@@ -59,8 +61,12 @@ class Nelbo:
 
     def vae_loss(self, weights: KlWeights) -> Tensor:
         """L_q without its regulariser, a 0-d tensor."""
-        kl = self.kl @ balancing_coefficients(self.kl, weights.sizes) if weights.balances else self.kl.sum(dim=1)
+        kl = self.kl @ self._coefficients(weights) if weights.balances else self.kl.sum(dim=1)
         return (self.reconstruction + weights.kappa * kl).mean()
+
+    def _coefficients(self, weights: KlWeights) -> Tensor:
+        given = weights.coefficients
+        return balancing_coefficients(self.kl, weights.sizes) if given is None else given
 
     def active_channels(self) -> Tensor:
         """Latent channels whose mean KL over all processes is above 0.1 nat, counted in each group, (groups,)."""

@@ -12,6 +12,7 @@ from lsgm.data import Dataset, TrainBatches
 from lsgm.models import NVAE, Lsgm, build_vae
 
 from . import optimisers, schedules
+from .accumulation import Accumulation, counted
 from .balancing import group_sizes
 from .branch import Branch
 from .draws import Draws, posterior_noise
@@ -25,6 +26,7 @@ from .reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
 from .running_statistics import RunningStatistics
 from .stage import Stateful
+from .stop import StopRequest
 
 
 class PretrainStage:
@@ -57,8 +59,10 @@ class PretrainStage:
         )
         self.branches = {"vae": self.branch}
         self.statistics = RunningStatistics(vae)
+        self.networks = {"vae": vae}
         self._batches = batches
-        self._rows = distributed.same_rows(settings.batch_size, "pretrain.batch_size")
+        self._accumulation = Accumulation(settings.accumulate, settings.batch_size, "pretrain", vae, config.seed)
+        self._rows = self._accumulation.rows
         self._schedule, self._total = settings.kl, settings.epochs * batches.steps_per_epoch
         sizes = torch.tensor(group_sizes(vae.latent_shapes), device=device)
         self._sizes = sizes if settings.kl_balance else None
@@ -86,18 +90,22 @@ class PretrainStage:
 
     def gradients(self, inputs: StepInputs, step: int) -> StepGradients:
         """Gradient of the VAE's loss."""
+        weights = KlWeights(self.kappa(step), self._sizes)
+        return self._accumulation(inputs, step, weights, self._part_gradients)
+
+    def after_update(self) -> None:
+        """Nothing: the VAE is not averaged."""
+
+    def _part_gradients(self, inputs: StepInputs, weights: KlWeights, times_regularised: float) -> StepGradients:
         with self.precision.autocast():
             output = self.vae(inputs.x, inputs.draws.posterior)
         bound = nelbo(self.vae, output, inputs.x, cross_entropy=None)
-        loss = bound.vae_loss(KlWeights(self.kappa(step), self._sizes))
-        regulariser = self.regulariser()
+        loss = bound.vae_loss(weights)
+        regulariser = counted(self.regulariser, times_regularised)()
         if regulariser is not None:
             loss = loss + regulariser
         gradients = gradients_of(loss, self.branch.parameters, self.precision)
         return StepGradients(gradients, None, collect_terms(bound, loss_vae=loss, regulariser_vae=regulariser))
-
-    def after_update(self) -> None:
-        """Nothing: the VAE is not averaged."""
 
 
 def pretrain(
@@ -106,6 +114,7 @@ def pretrain(
     work: Path,
     device: str | torch.device = "cpu",
     reporter: Reporter | None = None,
+    stop: StopRequest | None = None,
 ) -> TrainResult:
     """Train a VAE backbone, from the start or from the last checkpoint in `work`; see `train` on several processes.
 
@@ -115,13 +124,15 @@ def pretrain(
         work: existing folder for checkpoints and curves.
         device: where to train.
         reporter: shows progress; None for a bar on a terminal and plain lines elsewhere.
+        stop: see `train`.
 
     Returns:
         The outcome; the model has no prior network.
 
     Raises:
-        ConfigError: settings and data do not fit together, or `work` holds a checkpoint made with other settings.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint is written.
+        ConfigError: settings and data do not fit together, or `work` holds a checkpoint made with other settings,
+            or the time slot has ended before the first step.
+        Interrupted: a stop signal or the end of the time slot came; a checkpoint is written.
 
     Source: LSGM section 4 and App. G.
     """
@@ -131,7 +142,7 @@ def pretrain(
     batches = TrainBatches(dataset.train, config.data, config.pretrain.batch_size, config.seed, device)
     vae = build_vae(config, dataset.image_shape).to(device)
     stage = PretrainStage(config, vae, batches, device)
-    loop = Loop(stage, config.pretrain, batches.steps_per_epoch, work, store, reporter)
+    loop = Loop(stage, config.pretrain, batches.steps_per_epoch, work, store, reporter, stop=stop)
     if saved is not None:
         loop.resume(*saved)
     with distributed.synchronised_batch_norms(vae):

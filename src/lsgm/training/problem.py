@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 from torch.nn import Parameter
@@ -11,11 +12,11 @@ from lsgm.diffusion import cross_entropy_terms, denoising_error
 from lsgm.models import Lsgm
 from lsgm.models.nvae import VaeOutput
 
+from .accumulation import counted
 from .draws import Diffusion
 from .ema import Ema
 from .objective import Nelbo, nelbo
 from .precision import Precision
-from .regularisers import Regulariser
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,16 @@ class JointProblem:
     model: Lsgm
     vae_parameters: list[Parameter]
     prior_parameters: list[Parameter]
-    vae_regulariser: Regulariser
-    prior_regulariser: Regulariser
+    vae_regulariser: Callable[[], Tensor | None]
+    prior_regulariser: Callable[[], Tensor | None]
     precision: Precision
     ema: Ema | None = None
     official_kappa: bool = False
+
+    def regularised(self, times: float) -> JointProblem:
+        """The same problem, in which the regularisers count `times` times."""
+        regularisers = [counted(each, times) for each in (self.vae_regulariser, self.prior_regulariser)]
+        return replace(self, vae_regulariser=regularisers[0], prior_regulariser=regularisers[1])
 
     def encode(self, x: Tensor, noises: list[Tensor]) -> tuple[VaeOutput, Tensor]:
         """Return the VAE's output and the prior's latent z0."""

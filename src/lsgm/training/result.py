@@ -13,9 +13,11 @@ from lsgm.data import Dataset
 from lsgm.models import Lsgm
 
 from .checkpoint import CheckpointStore
+from .guard import TrainingDiverged
 from .log import Record
-from .loop import LoopResult
+from .loop_result import LoopResult
 from .reporter import Reporter
+from .rescue import Rollback
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,18 @@ class TrainResult:
 
     Attributes:
         model: in evaluation mode; its prior, if any, carries the averaged weights. Weights are finite even if the run
-            diverged: they are those before the first update that was not.
+            diverged: they are those before the first update that was not, or of the last good checkpoint.
         config: the settings used, with `sde.sigma2_max` filled in where it was measured.
         status: `diverged` is a result and not an error.
         reason: why it diverged, or None.
-        steps: steps done.
+        steps: steps done, those before a rollback left out.
         epochs: whole epochs done.
         skipped_updates: updates that were not finite.
         seconds: wall time of all parts of the run.
         final: the last line of the training curve.
+        rollbacks: returns to an earlier state, see `train.rescue`.
+        weights_step: steps after which the weights were those of `model`, see `train.result`.
+        divergence: more about a run that diverged, or None.
     """
 
     model: Lsgm
@@ -44,6 +49,9 @@ class TrainResult:
     skipped_updates: int
     seconds: float
     final: Record
+    rollbacks: tuple[Rollback, ...]
+    weights_step: int
+    divergence: TrainingDiverged | None
 
 
 def assemble(model: Lsgm, config: ExperimentConfig, loop: LoopResult, steps_per_epoch: int) -> TrainResult:
@@ -58,6 +66,9 @@ def assemble(model: Lsgm, config: ExperimentConfig, loop: LoopResult, steps_per_
         skipped_updates=loop.skipped_updates,
         seconds=loop.seconds,
         final=loop.final,
+        rollbacks=loop.rollbacks,
+        weights_step=loop.weights_step,
+        divergence=loop.diverged,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from .branch import Branch
 from .gradients import StepGradients
@@ -35,6 +36,7 @@ class Stage(Protocol):
         branches: the networks that are updated, by name (`vae`, `prior`).
         precision: type of the networks' arithmetic.
         statistics: running statistics that a forward pass moves.
+        networks: those that are trained or read by it, by name.
         parts: everything with state, by name, the networks and optimisers included.
     """
 
@@ -45,6 +47,7 @@ class Stage(Protocol):
     branches: dict[str, Branch]
     precision: Precision
     statistics: RunningStatistics
+    networks: dict[str, nn.Module]
     parts: dict[str, Stateful]
 
     def kappa(self, step: int) -> float:

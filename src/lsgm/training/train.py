@@ -21,6 +21,7 @@ from .joint import JointStage
 from .loop import Loop
 from .reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
+from .stop import StopRequest
 from .vesde_scale import largest_squared_distance, training_latents
 
 
@@ -31,6 +32,7 @@ def train(
     work: Path,
     device: str | torch.device = "cpu",
     reporter: Reporter | None = None,
+    stop: StopRequest | None = None,
 ) -> TrainResult:
     """Train the score-based prior, from the start or from the last checkpoint in `work`.
 
@@ -44,14 +46,15 @@ def train(
         work: existing folder for checkpoints and curves.
         device: where to train.
         reporter: shows progress; None for a bar on a terminal and plain lines elsewhere.
+        stop: entered by the caller, with the end of the time slot if there is one; None to watch for signals only.
 
     Returns:
         The outcome; its prior carries the averaged weights.
 
     Raises:
         ConfigError: settings, data and backbone do not fit together, or `work` holds a checkpoint made with other
-            settings.
-        Interrupted: SIGTERM or SIGINT came; a checkpoint is written.
+            settings, or the time slot has ended before the first step.
+        Interrupted: a stop signal or the end of the time slot came; a checkpoint is written.
 
     Source: LSGM section 3, App. D and G.
     """
@@ -73,7 +76,7 @@ def train(
         reporter.note(f"train: {int(inactive.sum())} of {len(inactive)} latent channels are inactive and hidden")
     stage = JointStage(used, model, batches, device)
     constants = {"sigma2_max": used.sde.sigma2_max}
-    loop = Loop(stage, config.train, batches.steps_per_epoch, work, store, reporter, constants)
+    loop = Loop(stage, config.train, batches.steps_per_epoch, work, store, reporter, constants, stop)
     if saved is not None:
         loop.resume(*saved)
     with distributed.synchronised_batch_norms(model):

@@ -133,7 +133,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(os, "replace", interrupted)
     config = small_settings()
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(ConfigError, match="no space"):
         official.write(path, small_model(config), config, IMAGE_SHAPE)
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.pt"]
     assert path.read_text() == "old"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from models.score.small_networks import randomise
+from models.score.small_networks import CHANNELS, SIDE, VARIANTS, label, randomise, randomised
 from torch import nn
 
 from lsgm.config import ConfigError, PriorConfig
@@ -73,3 +73,19 @@ def test_autocast_stays_close_and_input_dtype_does_not_matter():
 def test_side_that_cannot_be_halved_is_an_input_error():
     with pytest.raises(ConfigError, match=r"prior.channel_mult has 2 levels.*multiple of 2, not 7"):
         ScoreNetwork(TINY, 3, 7)
+
+
+@pytest.mark.parametrize(("allocate", "assign"), [(True, False), (True, True), (False, True)])
+@pytest.mark.parametrize("config", [config for config in VARIANTS if config.fir], ids=label)
+def test_filters_are_right_in_a_network_that_was_built_without_memory(config, allocate, assign):
+    saved = randomised(config)
+    with torch.device("meta"):
+        loaded = ScoreNetwork(config, CHANNELS, SIDE).double().eval()
+    if allocate:
+        loaded.to_empty(device="cpu")
+        for buffer in loaded.buffers():
+            buffer.fill_(torch.nan)
+    loaded.load_state_dict(saved.state_dict(), assign=assign)
+    z = torch.randn(2, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(3)).double()
+    time = torch.tensor([0.1, 0.9]).double()
+    assert torch.equal(loaded(z, time), saved(z, time))

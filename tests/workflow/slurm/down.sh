@@ -20,8 +20,8 @@ for _ in $(seq 50); do
   [[ -z $(squeue -h 2>/dev/null) ]] && break
   sleep 0.1
 done
-for name in slurmd slurmctld slurmdbd mysqld munged; do
-  stop "$name"
+for name in "$ROOT"/run/slurmd.*.pid slurmctld slurmdbd mysqld munged; do
+  stop "$(basename "$name" .pid)"
 done
 for file in slurm.conf gres.conf slurmdbd.conf; do
   [[ $(readlink "/etc/slurm/$file") == "$ROOT"/* ]] && rm "/etc/slurm/$file"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Start a Slurm cluster of one node on this machine: partitions cpu and gpu, four fake GPUs, accounting (sacct).
+# Start a Slurm cluster of two nodes on this machine: partitions cpu and gpu, four fake GPUs a node, accounting (sacct).
+# The nodes are two slurmd under names of their own, on ports of their own.
 #
 #   up.sh FOLDER      logs, pids, state and database lie in FOLDER; down.sh FOLDER ends what this started
 #
@@ -10,16 +11,18 @@ set -euo pipefail
 
 ROOT=${1:?folder}
 HOST=$(hostname -s)
-CPUS=16  # whatever the machine has, so that jobs of any scale may start
+NODES=2
+CPUS=16  # of a node, whatever the machine has, so that jobs of any scale may start
 GPUS=4
-MEMORY=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
+MEMORY=$(awk -v nodes=$NODES '/MemTotal/ {print int($2 / 1024 * 0.9 / nodes)}' /proc/meminfo)
 PORT=13306  # of the database, on the loopback interface only
+NODE_PORT=17000
 
 if [[ -e /etc/slurm/slurm.conf ]]; then
   echo "/etc/slurm/slurm.conf exists: this machine has a Slurm of its own" >&2
   exit 1
 fi
-mkdir -p "$ROOT"/{etc,log,run,dev,mysql,spool/slurmctld,spool/slurmd} /etc/slurm
+mkdir -p "$ROOT"/{etc,log,run,dev,mysql,spool/slurmctld} /etc/slurm
 chmod 755 "$ROOT"
 
 wait_for() {  # seconds, name, command...
@@ -81,7 +84,7 @@ EOF
 for ((i = 0; i < GPUS; i++)); do
   mknod "$ROOT/dev/gpu$i" c 1 3
 done
-echo "NodeName=$HOST Name=gpu File=$ROOT/dev/gpu[0-$((GPUS - 1))]" >"$ROOT/etc/gres.conf"
+echo "NodeName=node[1-$NODES] Name=gpu File=$ROOT/dev/gpu[0-$((GPUS - 1))]" >"$ROOT/etc/gres.conf"
 # Memory is polled, since there are no cgroups: a job above its --mem is killed and counted as OUT_OF_MEMORY.
 cat >"$ROOT/etc/slurm.conf" <<EOF
 ClusterName=sandbox
@@ -90,11 +93,11 @@ AuthType=auth/munge
 SlurmUser=root
 SlurmdUser=root
 StateSaveLocation=$ROOT/spool/slurmctld
-SlurmdSpoolDir=$ROOT/spool/slurmd
+SlurmdSpoolDir=$ROOT/spool/slurmd.%n
 SlurmctldPidFile=$ROOT/run/slurmctld.pid
-SlurmdPidFile=$ROOT/run/slurmd.pid
+SlurmdPidFile=$ROOT/run/slurmd.%n.pid
 SlurmctldLogFile=$ROOT/log/slurmctld.log
-SlurmdLogFile=$ROOT/log/slurmd.log
+SlurmdLogFile=$ROOT/log/slurmd.%n.log
 SlurmdParameters=config_overrides
 SwitchType=switch/none
 MpiDefault=none
@@ -116,9 +119,9 @@ AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=localhost
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
-NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$CPUS CoresPerSocket=$CPUS Sockets=1 ThreadsPerCore=1 RealMemory=$MEMORY Gres=gpu:$GPUS State=UNKNOWN
-PartitionName=cpu Nodes=$HOST Default=YES MaxTime=1-00:00:00 State=UP
-PartitionName=gpu Nodes=$HOST Default=NO MaxTime=2-00:00:00 State=UP
+NodeName=node[1-$NODES] NodeHostname=$HOST NodeAddr=127.0.0.1 Port=[$((NODE_PORT + 1))-$((NODE_PORT + NODES))] CPUs=$CPUS CoresPerSocket=$CPUS Sockets=1 ThreadsPerCore=1 RealMemory=$MEMORY Gres=gpu:$GPUS State=UNKNOWN
+PartitionName=cpu Nodes=node[1-$NODES] Default=YES MaxTime=1-00:00:00 State=UP
+PartitionName=gpu Nodes=node[1-$NODES] Default=NO MaxTime=2-00:00:00 State=UP
 EOF
 for file in slurm.conf gres.conf slurmdbd.conf; do
   ln -s "$ROOT/etc/$file" "/etc/slurm/$file"
@@ -130,6 +133,9 @@ sacctmgr -i add account lab Description=lab Organization=lab >/dev/null
 sacctmgr -i add user "$(id -un)" Account=lab >/dev/null
 slurmctld
 wait_for 30 slurmctld bash -c 'scontrol ping | grep -q UP'
-slurmd
-wait_for 30 "an idle node" bash -c 'sinfo -h -o %T | grep -q idle'
+for ((i = 1; i <= NODES; i++)); do
+  mkdir -p "$ROOT/spool/slurmd.node$i"
+  slurmd -N "node$i"
+done
+wait_for 30 "idle nodes" bash -c "[[ \$(sinfo -h -N -p gpu -t idle -o %N | wc -l) == $NODES ]]"
 sinfo -N -o '%N %T %c %m %G %P'

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.models import Lsgm
-from lsgm.models.files import first_non_finite, write_whole
+from lsgm.models.files import first_non_finite
+from lsgm.whole_file import write_whole
 
 from .checkpoint import SCORE_ENTRY, VAE_ENTRIES
 from .convert import MIXING_LOGIT

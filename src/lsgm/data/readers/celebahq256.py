@@ -73,7 +73,7 @@ def read_celebahq256(config: DataConfig, root: Path | None, download: bool) -> R
 def _read_part(folder: Path, name: str, limit: int | None, key: str) -> _Part:
     shards = sorted(path for path in folder.glob(f"{name}*") if path.suffix in (".npy", ".npz"))
     if shards:
-        images = np.concatenate([_read_shard(path) for path in shards])
+        images = np.concatenate(_read_shards(shards, COUNTS[name]))
         kept = _kept(folder, name, len(images), limit, key)
         checksum = "sha256:" + "+".join(checksum_of(path).removeprefix("sha256:") for path in shards)
         return _Part(images[kept], len(images), f"{name}*{shards[0].suffix}", checksum)
@@ -82,6 +82,16 @@ def _read_part(folder: Path, name: str, limit: int | None, key: str) -> _Part:
     stack = read_images([files[index] for index in kept], folder)
     _require_shape(stack.images, files[0])
     return _Part(stack.images, len(files), f"{name}/ ({len(kept):,} files)", stack.checksum)
+
+
+def _read_shards(paths: list[Path], most: int) -> list[np.ndarray]:
+    """Read shards until there are more images than there can be."""
+    shards: list[np.ndarray] = []
+    for path in paths:
+        shards.append(_read_shard(path))
+        if sum(map(len, shards)) > most:
+            break
+    return shards
 
 
 def _read_shard(path: Path) -> np.ndarray:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from lsgm.config import ConfigError, DataConfig
 from lsgm.data.image_files import read_images
 from lsgm.data.npz_arrays import npz_keys, read_npz
 from lsgm.data.raw import RawImages, limited
-from lsgm.data.source_files import SourceFile, checksum_of, one_line, require_root
+from lsgm.data.source_files import SourceFile, checksum_of, refusing_damage, require_root
 
 from .cifar10_pickle import read_batch
 
@@ -29,6 +28,7 @@ TRAIN_MD5 = "17e2cb5a4119d89a4a13e02b91701bff"
 TRAIN_MEMBERS = tuple(f"cifar-10-batches-py/data_batch_{index}" for index in range(1, 6))
 TEST_MEMBER = "cifar-10-batches-py/test_batch"
 MAX_MEMBER_BYTES = 2**26
+MAX_UNPACKED_BYTES = 2**29
 
 ARCHIVE = SourceFile(
     title=TITLE,
@@ -81,18 +81,16 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
         ConfigError: the archive is damaged, lacks a batch, or holds a pickle that is no array of images.
     """
     batches: dict[str, np.ndarray] = {}
-    try:
-        with tarfile.open(path, "r:gz") as archive:
-            for member in archive:
-                if member.isreg() and member.name in (*TRAIN_MEMBERS, TEST_MEMBER):
-                    if member.size > MAX_MEMBER_BYTES:
-                        raise ConfigError(
-                            f"{path}: {member.name} has {member.size:,} bytes; fetch the original archive"
-                        )
-                    content = archive.extractfile(member).read()
-                    batches[member.name] = read_batch(content, f"{path} [{member.name}]").transpose(0, 2, 3, 1)
-    except (OSError, tarfile.TarError, zlib.error, EOFError) as error:
-        raise ConfigError(f"{path}: damaged archive ({one_line(error)}); delete it and fetch it again") from error
+    unpacked = 0
+    with refusing_damage(str(path), "an archive", "fetch the original archive"), tarfile.open(path, "r:gz") as archive:
+        for member in archive:
+            # To find the next member, this one is unpacked even if it is not wanted.
+            unpacked += member.size
+            if member.size > MAX_MEMBER_BYTES or unpacked > MAX_UNPACKED_BYTES:
+                raise ConfigError(f"{path}: {member.name!r} has {member.size:,} bytes; fetch the original archive")
+            if member.isreg() and member.name in (*TRAIN_MEMBERS, TEST_MEMBER):
+                content = archive.extractfile(member).read()
+                batches[member.name] = read_batch(content, f"{path} [{member.name}]").transpose(0, 2, 3, 1)
     absent = [name for name in (*TRAIN_MEMBERS, TEST_MEMBER) if name not in batches]
     if absent:
         raise ConfigError(f"{path}: no member {absent[0]} in the archive; delete it and fetch it again")

@@ -35,16 +35,25 @@ class _ArrayRecord:
         self.state = state if isinstance(state, tuple) else ()
 
 
-class _EncodedText(bytes):
-    """Stands for `_codecs.encode`: Python 3 writes bytes into old pickles as text."""
+class _Encoder:
+    """Stands for `_codecs.encode`: Python 3 writes bytes into old pickles as text.
 
-    def __new__(cls, text: object, encoding: object = "latin1") -> _EncodedText:
+    The text may be no longer, over all calls, than the pickle: one that is remembered can be asked for without end.
+    """
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+
+    def __call__(self, text: object, encoding: object = "latin1") -> bytes:
         if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
             raise pickle.UnpicklingError("unexpected text encoding")
-        return super().__new__(cls, text.encode("latin1"))
+        self._budget -= len(text)
+        if self._budget < 0:
+            raise pickle.UnpicklingError("more bytes than are in the file")
+        return text.encode("latin1")
 
     def __setstate__(self, state: object) -> None:
-        raise pickle.UnpicklingError("state set on bytes")
+        raise pickle.UnpicklingError("state set on a function")
 
 
 _ALLOWED = {
@@ -52,13 +61,20 @@ _ALLOWED = {
     ("numpy._core.multiarray", "_reconstruct"): _ArrayRecord,
     ("numpy", "ndarray"): _ArrayRecord,
     ("numpy", "dtype"): _DtypeRecord,
-    ("_codecs", "encode"): _EncodedText,
 }
 
 
-class _InertUnpickler(pickle.Unpickler):
+class _InertUnpickler(pickle._Unpickler):
+    """Pickle's reader in Python: the one in C makes room for whatever number of objects a file says it will name."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data), encoding="bytes")
+        self._encoder = _Encoder(len(data))
+
     def find_class(self, module: str, name: str) -> object:
         """Give the inert stand-in; refuse everything else."""
+        if (module, name) == ("_codecs", "encode"):
+            return self._encoder
         if (module, name) not in _ALLOWED:
             raise ConfigError(f"asks for {module}.{name}, which is no part of an array of images")
         return _ALLOWED[module, name]
@@ -78,7 +94,7 @@ def read_batch(data: bytes, name: str) -> np.ndarray:
         ConfigError: the pickle is damaged, asks for anything but an array, or holds no images.
     """
     try:
-        batch = _InertUnpickler(io.BytesIO(data), encoding="bytes").load()
+        batch = _InertUnpickler(data).load()
     except ConfigError as error:
         raise ConfigError(f"{name}: refused: {error}; fetch the original archive") from error
     except Exception as error:  # damaged pickles raise errors of every kind

@@ -7,10 +7,11 @@ not by a hash of its relative name, so adding images later moves none from one p
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from lsgm.config import ConfigError, DataConfig
-from lsgm.data.image_files import image_files, read_images
+from lsgm.data.image_files import image_files, name_bytes, read_images
 from lsgm.data.raw import RawImages, subset, subset_note
 
 
@@ -42,7 +43,9 @@ def read_folder(config: DataConfig, root: Path | None, download: bool) -> RawIma
         if not files:
             cure = "put images there" if has_parts else "add images, or make subfolders train/ and test/"
             raise ConfigError(f"{folder}: no image files for the part {part!r} ({split_note}); {cure}")
-    title = f"{folder.resolve().name} (own images)"
+    # A name need not be text; in a title it must.
+    name = os.fsencode(folder.resolve().name).decode("utf-8", "replace")
+    title = f"{name} (own images)"
     limits = {"train": config.num_train, "test": config.num_test}
     kept = {part: subset(len(files), limits[part], part, title) for part, files in parts.items()}
     chosen = [parts[part][index] for part in ("train", "test") for index in kept[part]]
@@ -52,7 +55,7 @@ def read_folder(config: DataConfig, root: Path | None, download: bool) -> RawIma
         title=title,
         train=stack.images[:num_train],
         test=stack.images[num_train:],
-        sources={f"{folder.resolve().name}/ ({len(chosen):,} files)": stack.checksum},
+        sources={f"{name}/ ({len(chosen):,} files)": stack.checksum},
         notes=(
             split_note,
             *(note for part in ("train", "test") for note in subset_note(len(parts[part]), len(kept[part]), part)),
@@ -64,8 +67,11 @@ def resolve(path: str | None, root: Path | None) -> Path:
     """Where `data.path` is: as given if absolute, else below the data root, else below the current folder."""
     if path is None:
         raise ConfigError("data.path is not set; name the folder or the npz file")
-    below_root = root / path if root is not None else None
-    return below_root if below_root is not None and below_root.exists() else Path(path)
+    below_root = [] if root is None else [root / path]
+    try:
+        return next((place for place in (*below_root, Path(path)) if place.exists()), Path(path))
+    except OSError as error:
+        raise ConfigError(f"data.path {path!r}: cannot be found ({error.strerror}); correct it") from error
 
 
 def split_by_name(folder: Path, files: list[Path], test_fraction: float) -> dict[str, list[Path]]:
@@ -78,7 +84,6 @@ def split_by_name(folder: Path, files: list[Path], test_fraction: float) -> dict
     """
     parts: dict[str, list[Path]] = {"train": [], "test": []}
     for path in files:
-        name = path.relative_to(folder).as_posix().encode()
-        fraction = int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big") / 2**64
+        fraction = int.from_bytes(hashlib.blake2b(name_bytes(path, folder), digest_size=8).digest(), "big") / 2**64
         parts["test" if fraction < test_fraction else "train"].append(path)
     return parts

@@ -6,6 +6,7 @@ Images are uint8, grey (N, H, W) or with 1 or 3 channels first or last. Without 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def read_npz_file(config: DataConfig, root: Path | None, download: bool) -> RawI
             f"{path}: holds {', '.join(sorted(keys)) or 'no arrays'}; expected train_images and test_images, "
             "train and test, or images"
         )
-    title = f"{path.stem} (own images)"
+    title = f"{os.fsencode(path.stem).decode('utf-8', 'replace')} (own images)"
     raw = RawImages(
         title=title,
         train=train,

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from lsgm.config import ConfigError, DataConfig
 from lsgm.data.image_files import decode_image
-from lsgm.data.npz_arrays import read_npz
+from lsgm.data.npz_arrays import read_npz, require_honest
 from lsgm.data.raw import RawImages, subset, subset_note
-from lsgm.data.source_files import SourceFile, checksum_of, find, one_line, require_root
+from lsgm.data.source_files import SourceFile, checksum_of, find, refusing_damage, require_root
 
 TITLE = "OMNIGLOT originals reduced to 28x28 (not the split of the paper's Table 4)"
 SIDE = 28
@@ -106,20 +105,18 @@ def read_zip(path: Path) -> np.ndarray:
     """
     wanted = re.compile(r"images_\w+/[^/]+/character\d+/\d+_\d+\.png")
     images = []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = sorted((m for m in archive.infolist() if wanted.fullmatch(m.filename)), key=lambda m: m.filename)
-            for member in members:
-                if member.file_size > MAX_MEMBER_BYTES:
-                    raise ConfigError(f"{path}: {member.filename!r} unpacks to {member.file_size:,} bytes; replace it")
-                image = decode_image(archive.read(member), f"{path} [{member.filename}]")
-                if image.shape != (1, ORIGINAL_SIDE, ORIGINAL_SIDE):
-                    raise ConfigError(f"{path}: {member.filename!r} has shape {image.shape}, expected (1, 105, 105)")
-                images.append(image[0] > 127)
-    except ConfigError:
-        raise
-    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, ValueError, EOFError) as error:
-        raise ConfigError(f"{path}: damaged zip file ({one_line(error)}); replace it") from error
+    with refusing_damage(str(path), "a zip file"), zipfile.ZipFile(path) as archive:
+        members = sorted((m for m in archive.infolist() if wanted.fullmatch(m.filename)), key=lambda m: m.filename)
+        if len(members) > max(COUNTS.values()):  # all may claim the same bytes of the file
+            raise ConfigError(f"{path}: {len(members):,} images, more than there are in OMNIGLOT; replace it")
+        for member in members:
+            if member.file_size > MAX_MEMBER_BYTES:
+                raise ConfigError(f"{path}: {member.filename!r} unpacks to {member.file_size:,} bytes; replace it")
+            require_honest(member, path)
+            image = decode_image(archive.read(member), f"{path} [{member.filename}]")
+            if image.shape != (1, ORIGINAL_SIDE, ORIGINAL_SIDE):
+                raise ConfigError(f"{path}: {member.filename!r} has shape {image.shape}, expected (1, 105, 105)")
+            images.append(image[0] > 127)
     if not images:
         raise ConfigError(f"{path}: no character images (images_*/<alphabet>/character<n>/<file>.png) in it")
     return np.stack(images)

@@ -6,17 +6,16 @@ It is only a cache: a file that is damaged or belongs to other images or feature
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from lsgm import distributed
+from lsgm.whole_file import write_whole
 
 from .extractor import FeatureExtractor
 from .gaussian import GaussianStatistics
@@ -55,12 +54,21 @@ def _read(cache: Path, key: str) -> GaussianStatistics | None:
     try:
         with safe_open(cache, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("key") != key:
+            tensors = {name: file.get_tensor(name) for name in ("mean", "covariance", "count")}
+            if metadata.get("key") != _signed(key, tensors):
                 return None
-            mean, covariance, count = (file.get_tensor(name) for name in ("mean", "covariance", "count"))
-            return GaussianStatistics(mean, covariance, int(count))
-    except (OSError, SafetensorError, KeyError, ValueError):
+            return GaussianStatistics(tensors["mean"], tensors["covariance"], int(tensors["count"]))
+    except Exception:  # a damaged file can fail in any way
         return None
+
+
+def _signed(key: str, tensors: dict[str, Tensor]) -> str:
+    """The key with a checksum over the statistics, so that a damaged file is noticed."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return f"{key} {digest.hexdigest()}"
 
 
 def _write(cache: Path, key: str, statistics: GaussianStatistics) -> None:
@@ -70,14 +78,4 @@ def _write(cache: Path, key: str, statistics: GaussianStatistics) -> None:
         "covariance": statistics.covariance.contiguous(),
         "count": torch.tensor(statistics.count),
     }
-    descriptor, temporary = tempfile.mkstemp(dir=cache.parent, prefix=f".{cache.name}.")
-    os.close(descriptor)
-    try:
-        save_file(tensors, temporary, {"key": key})
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        os.replace(temporary, cache)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_whole(cache, lambda temporary: save_file(tensors, temporary, {"key": _signed(key, tensors)}))

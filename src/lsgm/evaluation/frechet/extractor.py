@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lsgm.config import ConfigError, FrechetConfig
+from lsgm.data.source_files import checksum_of, is_file
 
 
 class FeatureExtractor(ABC):
@@ -63,7 +63,7 @@ def find_weights(config: FrechetConfig, root: Path | None, default: str) -> Path
     path = chosen if root is None else root / chosen
     if path.is_dir():
         path = path / Path(default).name
-    if not path.is_file():
+    if not is_file(path):
         raise ConfigError(
             f"evaluate.frechet.features = {config.features!r}: no file {path}; put {Path(default).name} there (nothing "
             f"is downloaded), or set evaluate.frechet.weights, or choose evaluate.frechet.features = random_conv"
@@ -75,10 +75,9 @@ def verify_weights(path: Path, expected: str | None) -> str:
     """Return the SHA-256 of a file of weights.
 
     Raises:
-        ConfigError: `expected` is given and differs.
+        ConfigError: the file cannot be read, or `expected` is given and differs.
     """
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = checksum_of(path).removeprefix("sha256:")
     if expected is not None and expected.lower() != found:
         raise ConfigError(
             f"{path}: SHA-256 is {found}, evaluate.frechet.sha256 expects {expected}; "

@@ -18,8 +18,10 @@ from torch import Tensor
 
 from lsgm.config import ConfigError
 from lsgm.config.evaluation import WEIGHT_FILES
+from lsgm.data.source_files import refusing_damage
 
 from .extractor import FeatureExtractor, three_channels, verify_weights
+from .script_archive import CURE, require_network_only
 from .torchvision_import import import_torchvision
 
 DEFAULT_FILE = WEIGHT_FILES["inception"]
@@ -65,11 +67,10 @@ class Inception(FeatureExtractor):
             from cleanfid.resize import build_resizer
         except ModuleNotFoundError as error:
             raise ConfigError(f"{error}; install the extra: pip install 'lsgm[fid]'") from None
-        try:
+        require_network_only(path)
+        with refusing_damage(str(path), "a TorchScript file of the Inception network", CURE):
             self.network = InceptionV3W(str(path.parent), download=False).to(self.device).eval()
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise ConfigError(f"{path}: not a TorchScript file of the Inception network ({reason})") from None
+        self.path = path
         self.resize: Callable[[Tensor], Tensor]
         self.resize = _CleanResize(build_resizer("clean"), self.device) if protocol == "clean-fid" else self._bilinear
 
@@ -79,7 +80,14 @@ class Inception(FeatureExtractor):
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """Features (B, 2048) of images (B, C, H, W) in [0, 1]."""
-        return self.network(self.resize(three_channels(images)))
+        resized = self.resize(three_channels(images))
+        try:
+            return self.network(resized)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise ConfigError(f"{self.path}: its network does not take images ({reason}); {CURE}") from error
 
     def _bilinear(self, images: Tensor) -> Tensor:
         size = (INPUT_SIZE, INPUT_SIZE)

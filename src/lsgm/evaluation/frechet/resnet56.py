@@ -6,7 +6,6 @@ option-A shortcuts (He et al. 2016, section 4.2): every second pixel, zeros for 
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from lsgm.config import ConfigError
 from lsgm.config.evaluation import WEIGHT_FILES
+from lsgm.data.npz_arrays import npz_keys, read_npz
 
 from .extractor import FeatureExtractor, verify_weights
 
@@ -25,7 +25,10 @@ STD = (0.229, 0.224, 0.225)
 STAGES = (1, 2, 3)
 BLOCKS = 9  # per stage: 6 * 9 + 2 = 56 layers
 IMAGE_SHAPE = (3, 32, 32)
+WIDTHS = (16, 32, 64)
+CLASSES = 10
 BATCH_NORM_EPS = 1.0e-5
+CURE = "get the file again"
 
 
 class ResNet56(FeatureExtractor):
@@ -49,19 +52,11 @@ class ResNet56(FeatureExtractor):
         self.weights_sha256 = verify_weights(path, sha256)
         self.path = path
         self.device = torch.device(device)
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                self.weights = {name: torch.from_numpy(arrays[name]).to(device) for name in arrays.files}
-        except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-            raise ConfigError(f"{path}: not an npz file of ResNet-56 weights ({error})") from None
+        self.weights = {name: weight.to(device) for name, weight in _read(path).items()}
         self.mean = torch.tensor(MEAN, device=device).view(1, 3, 1, 1)
         self.std = torch.tensor(STD, device=device).view(1, 3, 1, 1)
-        try:
-            finite = torch.isfinite(self.logits(torch.zeros(1, *IMAGE_SHAPE))).all()
-        except (KeyError, RuntimeError) as error:
-            raise ConfigError(f"{path}: not the arrays of a CIFAR ResNet-56 ({error})") from None
-        if not finite:
-            raise ConfigError(f"{path}: the weights are not finite")
+        if not torch.isfinite(self.logits(torch.zeros(1, *IMAGE_SHAPE))).all():
+            raise ConfigError(f"{path}: the weights are not finite; {CURE}")
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Refuse all but 32x32 colour images: the network knows CIFAR-10 and nothing else."""
@@ -96,3 +91,31 @@ class ResNet56(FeatureExtractor):
             self.weights[f"{norm}.{part}"] for part in ("running_mean", "running_var", "weight", "bias")
         )
         return F.batch_norm(hidden, mean, variance, weight, bias, eps=BATCH_NORM_EPS)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Read all weights, of which none may have another shape."""
+    expected = _shapes()
+    absent = sorted(expected.keys() - set(npz_keys(path)))
+    if absent:
+        raise ConfigError(f"{path}: not the arrays of a CIFAR ResNet-56, {absent[0]!r} is absent; {CURE}")
+    weights = {}
+    for (name, shape), array in zip(expected.items(), read_npz(path, list(expected)), strict=True):
+        if array.shape != shape or array.dtype != np.float32:
+            raise ConfigError(f"{path}: {name} is {array.dtype} {array.shape}, expected float32 {shape}; {CURE}")
+        weights[name] = torch.from_numpy(array.copy())
+    return weights
+
+
+def _shapes() -> dict[str, tuple[int, ...]]:
+    """Shape of every array that the network needs."""
+    layers = [("conv1", "bn1", IMAGE_SHAPE[0], WIDTHS[0])]
+    for stage, width in zip(STAGES, WIDTHS, strict=True):
+        for block in range(BLOCKS):
+            name, first = f"layer{stage}.{block}", width // 2 if stage > 1 and block == 0 else width
+            layers += [(f"{name}.conv1", f"{name}.bn1", first, width), (f"{name}.conv2", f"{name}.bn2", width, width)]
+    shapes: dict[str, tuple[int, ...]] = {}
+    for convolution, norm, inputs, outputs in layers:
+        shapes[f"{convolution}.weight"] = (outputs, inputs, 3, 3)
+        shapes |= {f"{norm}.{part}": (outputs,) for part in ("running_mean", "running_var", "weight", "bias")}
+    return shapes | {"linear.weight": (CLASSES, WIDTHS[-1]), "linear.bias": (CLASSES,)}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .layers import convolution
-from .resampling import fir_kernel
+from .resampling import FirFilter
 
 
 class ConvDown(nn.Module):
@@ -58,17 +58,12 @@ class ConvUp(nn.Module):
         return self.filter(F.conv_transpose2d(x, flipped, stride=2), self.conv.bias)
 
 
-class _Filter(nn.Module):
+class _Filter(FirFilter):
     """Filter every channel of (B, C, H, W) with zeros outside, then add a bias (C,) if there is one."""
 
-    kernel: Tensor
-
     def __init__(self, gain: float, padding: int):
-        super().__init__()
+        super().__init__(gain)
         self.padding = padding
-        self.register_buffer("kernel", fir_kernel(gain), persistent=False)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        channels = x.shape[1]
-        kernel = self.kernel.to(x.dtype).expand(channels, 1, -1, -1)
-        return F.conv2d(x, kernel, bias, padding=self.padding, groups=channels)
+        return F.conv2d(x, self.kernel_for(x), bias, padding=self.padding, groups=x.shape[1])

@@ -25,27 +25,48 @@ def fir_kernel(gain: float) -> Tensor:
     return torch.outer(taps, taps)[None, None] * (gain / sum(TAPS) ** 2)
 
 
-class FirResample(nn.Module):
+class FirFilter(nn.Module):
+    """A layer that filters every channel by `fir_kernel`.
+
+    Args:
+        gain: sum of the kernel's entries.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, gain: float) -> None:
+        super().__init__()
+        self.gain = gain
+        # Not in the state dict: it is a constant, and its entries are exact in every floating dtype. But memory from
+        # `to_empty` holds anything, and a meta kernel stays one, so loading weights builds it again.
+        self.register_buffer("kernel", fir_kernel(gain), persistent=False)
+        self.register_load_state_dict_post_hook(_restore_kernel)
+
+    def kernel_for(self, x: Tensor) -> Tensor:
+        """The kernel for each channel of (B, C, H, W), (C, 1, 4, 4), in its dtype."""
+        return self.kernel.to(x.dtype).expand(x.shape[1], 1, -1, -1)
+
+
+def _restore_kernel(layer: FirFilter, _incompatible_keys: object) -> None:
+    found = layer.kernel
+    layer.kernel = fir_kernel(layer.gain).to("cpu" if found.is_meta else found.device, found.dtype)
+
+
+class FirResample(FirFilter):
     """Filtered resampling by a factor of two.
 
     Args:
         direction: `up` or `down`.
     """
 
-    kernel: Tensor
-
     def __init__(self, direction: Direction):
-        super().__init__()
+        super().__init__(4 if direction == "up" else 1)
         self.is_up = direction == "up"
-        # Not in the state dict: it is a constant, and its entries are exact in every floating dtype.
-        self.register_buffer("kernel", fir_kernel(4 if self.is_up else 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to (B, C, 2H, 2W) or (B, C, H/2, W/2)."""
-        channels = x.shape[1]
-        kernel = self.kernel.to(x.dtype).expand(channels, 1, -1, -1)
         convolve = F.conv_transpose2d if self.is_up else F.conv2d
-        return convolve(x, kernel, stride=2, padding=1, groups=channels)
+        return convolve(x, self.kernel_for(x), stride=2, padding=1, groups=x.shape[1])
 
 
 class PlainResample(nn.Module):
