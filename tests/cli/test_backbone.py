@@ -6,7 +6,7 @@ import pytest
 import torch
 from models.small_models import IMAGE_SHAPE, small_config
 
-from lsgm.cli.training_run import load_backbone
+from lsgm.cli.records.training_run import load_backbone
 from lsgm.config import ConfigError, PriorConfig
 from lsgm.models import build_lsgm, save_model, sha256_of
 

@@ -6,7 +6,7 @@ import chain
 import pytest
 import torch
 
-from lsgm.cli import data_files, machine
+from lsgm.cli.jobs import data_files, machine
 from lsgm.cli.main import main
 from lsgm.data import READERS
 from lsgm.data.readers import celebahq256, cifar10, omniglot

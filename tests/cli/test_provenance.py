@@ -10,8 +10,8 @@ import torch
 
 import lsgm
 from lsgm import distributed
-from lsgm.cli.origin import header
-from lsgm.cli.provenance import code_and_machine, commit
+from lsgm.cli.records.origin import header
+from lsgm.cli.records.provenance import code_and_machine, commit
 from lsgm.config import load_experiment
 from lsgm.data import Dataset
 

@@ -11,8 +11,8 @@ from dataclasses import asdict
 
 import pytest
 
-from lsgm.cli import run_lock
-from lsgm.cli.run_lock import SILENT_SECONDS, Holder, take
+from lsgm.cli.jobs import run_lock
+from lsgm.cli.jobs.run_lock import SILENT_SECONDS, Holder, take
 from lsgm.config import ConfigError
 
 ELSEWHERE = Holder(pid=1, host="another.machine", since="2026-01-01 00:00:00+00:00")
@@ -48,7 +48,7 @@ def test_the_second_is_refused_in_one_line_and_not_after_the_first_has_ended(tmp
 
 def test_a_lock_ends_with_its_process_however_that_ends(tmp_path):
     code = (
-        "import sys, os, signal; from pathlib import Path; from lsgm.cli.run_lock import take\n"
+        "import sys, os, signal; from pathlib import Path; from lsgm.cli.jobs.run_lock import take\n"
         "lock = take(Path(sys.argv[1]), 'out'); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "lock")], check=False)

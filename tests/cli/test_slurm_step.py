@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lsgm.cli import slurm_step
+from lsgm.cli.jobs import slurm_step
 from lsgm.config import ConfigError
 
 SQUEUE = "echo 'node[3-4]'"

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from cli.chain import ROOT, run_vae, settings
 
-from lsgm.cli import training_run
 from lsgm.cli.main import main
+from lsgm.cli.records import training_run
 
 # Sends the signal when something is imported for the first time.
 ON_IMPORT = """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from cli.chain import settings
 
-from lsgm.cli import process_start, slurm_job, time_slot
+from lsgm.cli.jobs import process_start, slurm_job, time_slot
 from lsgm.cli.main import main
 from lsgm.config import ConfigError
 
@@ -134,7 +134,7 @@ def test_the_process_began_before_the_package_was_imported():
     """The interpreter sleeps before it imports anything of ours, as one on a slow file system would."""
     code = (
         "import time; time.sleep(0.5)\n"
-        "from lsgm.cli.process_start import IMPORTED, seconds_since_start\n"
+        "from lsgm.cli.jobs.process_start import IMPORTED, seconds_since_start\n"
         "print(seconds_since_start() - (time.monotonic() - IMPORTED))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

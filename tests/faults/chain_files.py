@@ -120,7 +120,7 @@ def _difference(whole: Path, other: Path) -> str:
 
 
 def _images(path: Path) -> bytes:
-    from lsgm.cli.samples_file import read_samples
+    from lsgm.cli.records.samples_file import read_samples
 
     return read_samples(path)[0].numpy().tobytes()
 

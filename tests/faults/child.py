@@ -13,7 +13,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
         "lsgm.cli.main",
-        "lsgm.cli.training_run",
+        "lsgm.cli.records.training_run",
         "lsgm.training",
         "lsgm.data",
         "sklearn.datasets",

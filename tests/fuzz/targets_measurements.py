@@ -10,8 +10,8 @@ from fake_metrics import make_metrics, make_vae
 from fuzz.target import Target
 from reporting.figure_cases import make_study, make_sweep
 
-from lsgm.cli.export_official import _length
-from lsgm.cli.measurement import _training
+from lsgm.cli.records.measurement import _training
+from lsgm.cli.verbs.export_official import _length
 from lsgm.config import Section
 from lsgm.reporting import read_metrics
 from lsgm.reporting.figure_curves import read_curves

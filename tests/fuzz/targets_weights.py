@@ -19,7 +19,7 @@ from fuzz.targets_arrays import npz
 from models.small_models import IMAGE_SHAPE, small_config
 from safetensors.torch import save
 
-from lsgm.cli.samples_file import ENTRY, SamplesRecord, read_samples, write_samples
+from lsgm.cli.records.samples_file import ENTRY, SamplesRecord, read_samples, write_samples
 from lsgm.config import ConfigError, DataConfig
 from lsgm.data import load_dataset, prepare
 from lsgm.data.prepared import METADATA_KEY as DATA_ENTRY

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from reporting.figure_cases import check_legible, make_study, make_sweep
 
-from lsgm.cli.figure3 import panel
+from lsgm.cli.figures.figure3 import panel
 from lsgm.config import ConfigError
 from lsgm.reporting.figure3 import draw_figure3
 from lsgm.reporting.figure4 import distance_name, draw_figure4, write_figure4

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from lsgm.cli import workflow_lock
-from lsgm.cli.run_lock import this_process
-from lsgm.cli.workflow_job import PROCESS
-from lsgm.cli.workflow_lock import FOLDER, enter
+from lsgm.cli.jobs import workflow_lock
+from lsgm.cli.jobs.run_lock import this_process
+from lsgm.cli.jobs.workflow_job import PROCESS
+from lsgm.cli.jobs.workflow_lock import FOLDER, enter
 
-ENTER = "import sys; from pathlib import Path; from lsgm.cli.workflow_lock import enter; enter(Path({!r}), print)"
+ENTER = "import sys; from pathlib import Path; from lsgm.cli.jobs.workflow_lock import enter; enter(Path({!r}), print)"
 DIE = "; import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 WAIT = "; print('here', flush=True); sys.stdin.readline()"
 
@@ -91,7 +91,7 @@ def test_one_that_ends_by_itself_leaves_nothing(tmp_path):
 def test_a_job_ends_with_its_snakemake():
     """The snakemake is killed; the job, started through a shell as rules do, gets SIGTERM."""
     job = (
-        "import signal, sys; from lsgm.cli.workflow_job import end_with_workflow; end_with_workflow();"
+        "import signal, sys; from lsgm.cli.jobs.workflow_job import end_with_workflow; end_with_workflow();"
         "signal.signal(signal.SIGTERM, lambda *_: (print('asked to stop', flush=True), sys.exit(0)));"
         "print('at work', flush=True); signal.pause()"
     )
@@ -108,7 +108,7 @@ def test_a_job_ends_with_its_snakemake():
 
 
 def test_a_process_that_is_no_ancestor_is_not_watched(monkeypatch):
-    from lsgm.cli import workflow_job
+    from lsgm.cli.jobs import workflow_job
 
     sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     monkeypatch.setenv(PROCESS, str(sleeper.pid))

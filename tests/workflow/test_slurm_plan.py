@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lsgm.cli.cluster import require_partitions
+from lsgm.cli.jobs.cluster import require_partitions
 from lsgm.config import ConfigError
 from lsgm.config.jobs import Job, Plan
 from lsgm.config.plan import Resources, StageResources, read_resources

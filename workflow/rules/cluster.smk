@@ -1,5 +1,5 @@
 # What is about a cluster only: which rules stay here, a check before the first job, and what a job sees.
-from lsgm.cli.cluster import require_partitions
+from lsgm.cli.jobs.cluster import require_partitions
 
 
 # A few seconds each: as jobs they would wait in the queue, and as groups for the slowest run of a group.

@@ -1,6 +1,6 @@
 # Whose Snakemake's locks are: those of a killed snakemake are removed, and of a living one a line says so.
-from lsgm.cli.workflow_job import PROCESS
-from lsgm.cli.workflow_lock import enter
+from lsgm.cli.jobs.workflow_job import PROCESS
+from lsgm.cli.jobs.workflow_lock import enter
 
 
 def note(line):

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 
 import lsgm
-from lsgm.cli import (
+from lsgm.cli import dry_run, options, several
+from lsgm.cli.jobs import workflow_job
+from lsgm.cli.verbs import (
     doctor,
-    dry_run,
     evaluate,
     export_official,
     figure,
     import_official,
-    options,
     plan,
     prepare,
     pretrain,
@@ -22,12 +22,10 @@ from lsgm.cli import (
     runs,
     sample,
     schema,
-    several,
     table,
     tolerance,
     train,
     variance,
-    workflow_job,
 )
 from lsgm.config import ConfigError
 

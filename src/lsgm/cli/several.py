@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lsgm.cli import options, slurm_step
+from lsgm.cli import options
+from lsgm.cli.jobs import slurm_step
 from lsgm.config import ConfigError
 
 MODULE = "lsgm.cli.main"

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from lsgm.cli import data_files, machine, options
-from lsgm.cli.provenance import commit, versions
+from lsgm.cli import options
+from lsgm.cli.jobs import data_files, machine
+from lsgm.cli.records.provenance import commit, versions
 from lsgm.config import ConfigError, ExperimentConfig, load_experiment
 
 T = TypeVar("T")

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> None:
     device = options.start_compute(args)
     import math
 
-    from lsgm.cli.origin import Clock, divergence, header, provenance
+    from lsgm.cli.records.origin import Clock, divergence, header, provenance
     from lsgm.data import load_dataset
     from lsgm.evaluation.time_variance import measure_time_variance
     from lsgm.models import load_model, sha256_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsgm.cli import options
-from lsgm.cli.table import named_files
+from lsgm.cli.verbs.table import named_files
 from lsgm.config import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def entries(data: dict[str, Path], samples: dict[str, Path], backbones: dict[str
     """
     import numpy as np
 
-    from lsgm.cli.samples_file import read_samples
+    from lsgm.cli.records.samples_file import read_samples
     from lsgm.data import load_dataset
     from lsgm.reporting.figure5 import SampleBlock
 

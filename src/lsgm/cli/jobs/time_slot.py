@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from lsgm.cli import process_start, slurm_job
+from lsgm.cli.jobs import process_start, slurm_job
 from lsgm.config import ConfigError
 from lsgm.stop_signals import stop_signals
 

@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> None:
     options.require_output_folder(args.out)
     device = options.start_compute(args)
     from lsgm import distributed
-    from lsgm.cli.measurement import measure
-    from lsgm.cli.samples_file import read_samples
+    from lsgm.cli.records.measurement import measure
+    from lsgm.cli.records.samples_file import read_samples
     from lsgm.data import load_dataset
     from lsgm.models import load_model
     from lsgm.reporting.metrics import write_metrics

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from lsgm.cli.image_distance import measure_distance
-from lsgm.cli.origin import Clock, data_metrics, divergence, provenance
-from lsgm.cli.samples_file import SamplesRecord
+from lsgm.cli.records.image_distance import measure_distance
+from lsgm.cli.records.origin import Clock, data_metrics, divergence, provenance
+from lsgm.cli.records.samples_file import SamplesRecord
 from lsgm.config import ConfigError, ExperimentConfig, validate
 from lsgm.config.text_files import read_json
 from lsgm.data import Dataset

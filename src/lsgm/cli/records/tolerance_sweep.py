@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from lsgm.cli.image_distance import measure_distance
-from lsgm.cli.samples_file import as_kept
+from lsgm.cli.records.image_distance import measure_distance
+from lsgm.cli.records.samples_file import as_kept
 from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.data import Dataset
 from lsgm.models import Lsgm

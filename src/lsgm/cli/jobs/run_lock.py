@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lsgm.cli.slurm_job import job_id
+from lsgm.cli.jobs.slurm_job import job_id
 from lsgm.config import ConfigError
 from lsgm.whole_file import writing
 

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lsgm import distributed
-from lsgm.cli import run_lock, workflow_job
-from lsgm.cli.provenance import code_and_machine, timestamp
+from lsgm.cli.jobs import run_lock, workflow_job
+from lsgm.cli.records.provenance import code_and_machine, timestamp
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.config.run_names import RunName
 from lsgm.data import Dataset

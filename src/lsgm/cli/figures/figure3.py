@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsgm.cli import options
-from lsgm.cli.provenance import commit
+from lsgm.cli.records.provenance import commit
 
 if TYPE_CHECKING:
     from lsgm.reporting.figure3 import DensityPanel

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsgm.cli import options
-from lsgm.cli.table import files_by_run, named_files
+from lsgm.cli.verbs.table import files_by_run, named_files
 from lsgm.config import ConfigError
 from lsgm.config.catalogue import Catalogue
 from lsgm.config.run_names import RunName
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
     """Read all records and write the page."""
     metrics, trained = files_by_run(args.metrics), named_files(args.trained)
     options.require_output_folder(args.out)
-    from lsgm.cli.current_settings import is_current
+    from lsgm.cli.records.current_settings import is_current
     from lsgm.reporting.run_records import read_trained
     from lsgm.reporting.runs import read_run
     from lsgm.reporting.runs_page import runs_page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from lsgm.cli import options
-from lsgm.cli.provenance import commit
+from lsgm.cli.records.provenance import commit
 from lsgm.config.run_names import RunName
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lsgm.cli import figure3, figure4, figure5, figure_curves, figure_variance
+from lsgm.cli.figures import figure3, figure4, figure5, figure_curves, figure_variance
 
 FIGURES = (figure3, figure4, figure5, figure_variance, figure_curves)
 

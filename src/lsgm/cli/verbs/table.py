@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     options.require_output_folder(args.out)
     if args.html is not None:
         options.require_output_folder(args.html)
-    from lsgm.cli.current_settings import is_current
+    from lsgm.cli.records.current_settings import is_current
     from lsgm.reporting import build_extra_table, build_table, write_table
     from lsgm.whole_file import write_text_whole
 

@@ -31,9 +31,9 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from lsgm import distributed
-    from lsgm.cli.origin import divergence
-    from lsgm.cli.provenance import code_and_machine
-    from lsgm.cli.samples_file import SamplesRecord, as_kept, write_samples
+    from lsgm.cli.records.origin import divergence
+    from lsgm.cli.records.provenance import code_and_machine
+    from lsgm.cli.records.samples_file import SamplesRecord, as_kept, write_samples
     from lsgm.models import load_model, sha256_of
     from lsgm.sampling import NumericalError, sample_images
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from lsgm.cli.provenance import code_and_machine, timestamp
+from lsgm.cli.records.provenance import code_and_machine, timestamp
 from lsgm.config import ExperimentConfig, Stage
 from lsgm.config.run_names import RunName
 from lsgm.data import Dataset

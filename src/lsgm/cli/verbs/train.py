@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from lsgm.cli import options, time_slot
+from lsgm.cli import options
+from lsgm.cli.jobs import time_slot
 from lsgm.config import ConfigError
 
 
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     with time_slot.starting(args.verb):
         device = options.start_compute(args)
         from lsgm import distributed
-        from lsgm.cli.training_run import load_backbone, only_run, work_folder, write_outcome
+        from lsgm.cli.records.training_run import load_backbone, only_run, work_folder, write_outcome
         from lsgm.data import load_dataset
         from lsgm.training import StopRequest, train
 

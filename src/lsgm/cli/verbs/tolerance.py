@@ -31,8 +31,8 @@ def run(args: argparse.Namespace) -> None:
     root = options.data_root(args)
     options.require_output_folder(args.out)
     device = options.start_compute(args)
-    from lsgm.cli.origin import Clock, divergence, header, provenance
-    from lsgm.cli.tolerance_sweep import sweep, sweep_settings
+    from lsgm.cli.records.origin import Clock, divergence, header, provenance
+    from lsgm.cli.records.tolerance_sweep import sweep, sweep_settings
     from lsgm.data import load_dataset
     from lsgm.models import load_model, sha256_of
     from lsgm.reporting.figure_measurements import ToleranceSweep

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
     tables = _tables(args.results)
     if not tables:
         raise ConfigError(f"{args.results}: no tables there; `snakemake all_tables` makes them")
-    from lsgm.cli.current_settings import is_current
+    from lsgm.cli.records.current_settings import is_current
     from lsgm.reporting import read_metrics
 
     catalogue = Catalogue(args.config_dir)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from lsgm.cli.run_lock import Holder, this_process
+from lsgm.cli.jobs.run_lock import Holder, this_process
 
 FOLDER = "lsgm-running"
 

@@ -1,0 +1,1 @@
+"""One figure of `lsgm figure` per module."""

@@ -1,0 +1,1 @@
+"""The surroundings: locks, time slots, batch systems, and what a machine offers."""

@@ -1,0 +1,1 @@
+"""What verbs measure, and the records that they leave: samples, metrics, training, origin."""
