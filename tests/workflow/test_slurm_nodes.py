@@ -45,6 +45,7 @@ def test_two_nodes_work_as_one_process(workplace):
     assert json.loads(place.text(f"{RUN}/metrics.json"))["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_signal_from_slurm_stops_both_nodes_and_a_mistake_is_told_once(workplace):
     place = workplace("signalled")
     place.add_scale("nodes", FOREVER, {"pretrain": TWO_NODES})

@@ -18,6 +18,7 @@ DIFFUSION = sorted(str(file) for file in Path("src/lsgm/diffusion").rglob("*.py"
 os.environ.update(
     LSGM_DEVICE=config["device"],
     LSGM_DOWNLOAD="yes" if config["download"] else "no",
+    LSGM_AGAIN="yes" if config["again"] else "",
     LSGM_TIME_BUDGET="yes" if config["time_budget"] else "",
     **({"LSGM_DATA": str(config["data_root"])} if config["data_root"] else {}),
 )

@@ -91,6 +91,16 @@ def add_minutes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_again(parser: argparse.ArgumentParser) -> None:
+    """Add the wish to train once more what has been trained; the workflow names it by the environment variable."""
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        default=bool(os.environ.get("LSGM_AGAIN")),
+        help="train even if a training of the same settings, data and code has finished here (default: $LSGM_AGAIN)",
+    )
+
+
 def add_device(group: argparse._ArgumentGroup) -> None:
     """Add the option on the device; the workflow names it by the environment variable."""
     default = os.environ.get("LSGM_DEVICE") or "auto"

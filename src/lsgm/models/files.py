@@ -72,7 +72,7 @@ def save_model(
     metadata = header.to_metadata(tensors)
     path.parent.mkdir(parents=True, exist_ok=True)
     settings = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    beside = path.with_name(f"{path.stem}.config.yaml")
+    beside = settings_file(path)
     # The settings first: where the model is, they are.
     write_text_whole(beside, settings)
     write_whole(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
@@ -107,6 +107,11 @@ def load_model(
         raise ConfigError(f"{path}: {bad} has entries that are not finite; the file must be made again")
     model.load_state_dict(tensors)
     return LoadedModel(model.to(device).eval(), header.config, header.image_shape, header.extra)
+
+
+def settings_file(path: Path) -> Path:
+    """The readable copy of a model file's settings, beside it."""
+    return path.with_name(f"{path.stem}.config.yaml")
 
 
 def sha256_of(path: Path) -> str:

@@ -18,8 +18,6 @@ PROCESS = "LSGM_WORKFLOW_PROCESS"
 # A step and a checkpoint of a large model take so long at most.
 PATIENCE_SECONDS = 300.0
 
-_alone = threading.Event()
-
 
 def patience() -> float:
     """Seconds to wait for a training that is at work in this one's place."""
@@ -39,14 +37,8 @@ def end_with_workflow() -> None:
     threading.Thread(target=_wait_and_end, args=(descriptor,), daemon=True).start()
 
 
-def is_alone() -> bool:
-    """Whether the workflow's process is gone: nobody takes note of what this one still makes, so it is made again."""
-    return _alone.is_set()
-
-
 def _wait_and_end(descriptor: int) -> None:
     select.select([descriptor], [], [])
-    _alone.set()
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -28,6 +29,15 @@ def commit() -> tuple[str | None, bool | None]:
         return None, None
     sources = [f":(top){path}" for path in SOURCES]
     return head, bool(_git(folder, "status", "--porcelain", "--untracked-files=no", "--", *sources))
+
+
+def code_checksum() -> str:
+    """SHA-256 over all modules of this package, edits since the commit included."""
+    folder = Path(lsgm.__file__).parent
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def versions() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from contextlib import AbstractContextManager, nullcontext
@@ -10,11 +11,12 @@ from pathlib import Path
 
 from lsgm import distributed
 from lsgm.cli.jobs import run_lock, workflow_job
+from lsgm.cli.records import finished
 from lsgm.cli.records.provenance import code_and_machine, timestamp
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.config.run_names import RunName
 from lsgm.data import Dataset
-from lsgm.models import Lsgm, load_model, save_model, sha256_of
+from lsgm.models import Lsgm, load_model, save_model, settings_file, sha256_of
 from lsgm.models.file_header import FileHeader
 from lsgm.reporting.provenance import Backbone
 from lsgm.training import TrainResult
@@ -47,6 +49,18 @@ def only_run(out: Path) -> AbstractContextManager[object]:
 
     distributed.on_first(take)
     return taken[0] if taken else nullcontext()
+
+
+def is_finished(args: argparse.Namespace, work: Path, dataset: Dataset) -> bool:
+    """Whether this very training has finished before; its outputs are then in their places again."""
+    if args.again:
+        return False
+    found = distributed.on_first(lambda: finished.take_back(work, args.out, dataset.checksum))
+    if found and distributed.is_first():
+        print(
+            f"{args.out}: trained before with the same settings, data and code, taken from {work}; --again trains again"
+        )
+    return found
 
 
 def load_backbone(path: Path, config: ExperimentConfig) -> tuple[Lsgm, Backbone]:
@@ -98,9 +112,10 @@ def write_outcome(
         write_whole(out.with_name("curves.jsonl"), lambda temporary: shutil.copyfile(curves, temporary))
     extra = {"status": result.status, "reason": result.reason or "", "data_checksum": dataset.checksum}
     save_model(out, result.model, result.config, dataset.image_shape, extra)
-    if not workflow_job.is_alone():
-        for checkpoint in work.glob("checkpoint-*"):
-            checkpoint.unlink()
+    beside = [out.with_name(name) for name in ("training.json", "curves.jsonl")]
+    finished.keep(work, out, [*beside, settings_file(out)], dataset.checksum)
+    for checkpoint in work.glob("checkpoint-*"):
+        checkpoint.unlink()
     print(f"{result.status}: {result.steps} steps in {result.seconds:.0f} s -> {out}")
 
 

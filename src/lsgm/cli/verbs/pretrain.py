@@ -22,6 +22,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_compute(parser)
     options.add_processes(parser)
     options.add_minutes(parser)
+    options.add_again(parser)
     options.add_file(parser, "--out", "model to write (.safetensors)")
     parser.set_defaults(run=run)
 
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     with time_slot.starting(args.verb):
         device = options.start_compute(args)
         from lsgm import distributed
-        from lsgm.cli.records.training_run import only_run, work_folder, write_outcome
+        from lsgm.cli.records.training_run import is_finished, only_run, work_folder, write_outcome
         from lsgm.data import load_dataset
         from lsgm.training import StopRequest, pretrain
 
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> None:
         lock = only_run(args.out)
     # To the end of the writing: what is trained must not be lost to a signal after the last step.
     with lock, StopRequest(deadline) as stop:
+        if is_finished(args, work, dataset):
+            return
         result = pretrain(config, dataset, work, device, stop=stop)
         if distributed.is_first():
             write_outcome(args.out, work, result, dataset, device)

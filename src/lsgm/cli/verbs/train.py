@@ -22,6 +22,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     options.add_compute(parser)
     options.add_processes(parser)
     options.add_minutes(parser)
+    options.add_again(parser)
     options.add_file(parser, "--backbone", "model written by `lsgm pretrain`")
     options.add_file(parser, "--out", "model to write (.safetensors)")
     parser.set_defaults(run=run)
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     with time_slot.starting(args.verb):
         device = options.start_compute(args)
         from lsgm import distributed
-        from lsgm.cli.records.training_run import load_backbone, only_run, work_folder, write_outcome
+        from lsgm.cli.records.training_run import is_finished, load_backbone, only_run, work_folder, write_outcome
         from lsgm.data import load_dataset
         from lsgm.training import StopRequest, train
 
@@ -48,6 +49,8 @@ def run(args: argparse.Namespace) -> None:
         lock = only_run(args.out)
     # To the end of the writing: what is trained must not be lost to a signal after the last step.
     with lock, StopRequest(deadline) as stop:
+        if is_finished(args, work, dataset):
+            return
         result = train(config, dataset, vae, work, device, stop=stop)
         if distributed.is_first():
             write_outcome(args.out, work, result, dataset, device, backbone)
