@@ -30,7 +30,7 @@ test: .venv/installed  ## the test suite, without the slow tests
 fuzz: .venv/installed  ## files from outside, damaged in new ways each time, for MINUTES (10)
 	PYTHONPATH=tests $(BIN)/python -m fuzz.long_run --minutes $(MINUTES)
 
-slurm-test: .venv/installed  ## the workflow on a Slurm started here, about six minutes (root, Debian's slurm packages)
+slurm-test: .venv/installed  ## the workflow on a Slurm started here, about ten minutes (root, Debian's slurm packages)
 	$(BIN)/python -m pytest -m slurm tests/workflow -rs
 
 test-all: .venv/installed  ## the whole test suite

@@ -89,7 +89,7 @@ def test_each_result_is_whole_and_has_a_caption_and_words_to_find_it(html):
 
 def test_captions_are_those_of_their_table(html):
     captions = {file: result["caption"] for file, result in variable(html, "results").items()}
-    for number, words in {2: "bits per dimension", 5: "in nats", 6: "section 5.2"}.items():
+    for number, words in {2: "bits per dimension", 5: "in nats", 6: "its ablation"}.items():
         assert words in " ".join(captions[f"results/test/report/table{number}.html"].split()), number
     assert "Training of mnist:" in captions["results/test/figures/curves/mnist.png"]
 
