@@ -39,6 +39,9 @@ def results(tmp_path) -> Path:
     (folder / "tables").mkdir()
     for ending in ("csv", "md", "tex"):
         (folder / "tables" / f"table5.{ending}").write_text(f"table 5 as {ending}\n")
+    (folder / "figures").mkdir()
+    for name in ("figure5.png", "figure5.pdf"):
+        (folder / "figures" / name).write_bytes(name.encode())
     return folder
 
 
@@ -56,12 +59,13 @@ def test_tables_metrics_and_numbers_keep_the_layout_of_the_results(results, tmp_
     tables = {f"tables/table5.{ending}" for ending in ("csv", "md", "tex")}
     cell = f"ablation/{CELL}"
     assert files(out) == tables | {
+        "figures/figure5.png",
         "mnist_vae/metrics.json",
         f"{cell}/metrics.json",
         "numbers/mnist_vae.json",
         f"numbers/{cell}.json",
     }
-    for file in (*tables, f"{cell}/metrics.json"):
+    for file in (*tables, "figures/figure5.png", f"{cell}/metrics.json"):
         assert (out / file).read_bytes() == (results / file).read_bytes()
     assert json.loads((out / "numbers" / "mnist_vae.json").read_text()) == {
         "status": "ok",
@@ -80,10 +84,12 @@ def test_runs_and_tables_that_are_gone_are_gone_there_too_and_other_files_stay(r
     (results / "tables" / "table4.md").touch()
     assert publish(results, out) == 0
     (out / "figure5.png").touch()
+    (results / "figures" / "figure5.png").unlink()
     (results / "mnist" / "metrics.json").unlink()
     (results / "tables" / "table4.md").unlink()
     assert publish(results, out) == 0
     assert not {file for file in files(out) if "mnist/" in file or "mnist.json" in file or "table4" in file}
+    assert "figures/figure5.png" not in files(out)
     assert {"figure5.png", "mnist_vae/metrics.json"} <= files(out)
 
 

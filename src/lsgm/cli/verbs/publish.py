@@ -1,4 +1,4 @@
-"""`lsgm publish`: tables and metrics files of one scale into a folder that git keeps.
+"""`lsgm publish`: tables, figures and metrics files of one scale into a folder that git keeps.
 
 The results themselves are too large for git. This copies what is small and final, in the layout of the results, and
 refuses metrics of a table that were made with other settings than the present ones.
@@ -18,15 +18,15 @@ from lsgm.config.catalogue import Catalogue
 if TYPE_CHECKING:
     from lsgm.reporting import Metrics
 
-METRICS, NUMBERS, TABLES, EXTRA = "metrics.json", "numbers", "tables", "extra_ablation"
+METRICS, NUMBERS, TABLES, FIGURES, EXTRA = "metrics.json", "numbers", "tables", "figures", "extra_ablation"
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
     """Add the verb to the command line."""
     parser = verbs.add_parser(
         "publish",
-        help="copy tables and metrics files to a folder that git keeps",
-        description="Copy a scale's tables and metrics files, and write the main numbers of each run to "
+        help="copy tables, figures and metrics files to a folder that git keeps",
+        description="Copy a scale's tables, figures (png) and metrics files, and write the main numbers of each run to "
         "numbers/<run>.json, for `dvc metrics show`. Metrics that do not belong to the present settings are refused "
         "where a table shows them, else left out.",
     )
@@ -64,12 +64,14 @@ def run(args: argparse.Namespace) -> None:
 
     for table in tables:
         _copy(table, args.out / TABLES / table.name)
+    for figure in _figures(args.results):
+        _copy(figure, args.out / FIGURES / figure.name)
     for run_name, metrics in chosen.items():
         _copy(args.results / run_name / METRICS, args.out / run_name / METRICS)
         file = _numbers_file(args.out, run_name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(numbers(metrics), indent=2) + "\n", encoding="utf-8")
-    _remove_others(args.out, tables, list(chosen))
+    _remove_others(args.out, tables, _figures(args.results), list(chosen))
     print(f"{len(tables)} files of tables, {len(chosen)} metrics files -> {args.out}")
 
 
@@ -91,6 +93,11 @@ def _tables(folder: Path) -> list[Path]:
     return sorted(path for name in ("table*.*", f"{EXTRA}.*") for path in (folder / TABLES).glob(name))
 
 
+def _figures(folder: Path) -> list[Path]:
+    """Each says at its lower edge what it was made from, so no settings are compared."""
+    return sorted((folder / FIGURES).glob("*.png"))
+
+
 def _runs_of_tables(tables: list[Path], catalogue: Catalogue) -> set[str]:
     stems = {table.stem for table in tables}
     numbers = {int(stem.removeprefix("table")) for stem in stems - {EXTRA}}
@@ -107,12 +114,13 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _remove_others(out: Path, tables: list[Path], runs: list[Path]) -> None:
-    """Remove what an earlier call wrote for runs and tables that there are no more."""
+def _remove_others(out: Path, tables: list[Path], figures: list[Path], runs: list[Path]) -> None:
+    """Remove what an earlier call wrote for runs, tables and figures that there are no more."""
     kept = {out / TABLES / table.name for table in tables}
+    kept |= {out / FIGURES / figure.name for figure in figures}
     kept |= {out / run_name / METRICS for run_name in runs}
     kept |= {_numbers_file(out, run_name) for run_name in runs}
-    earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *_tables(out)]
+    earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *_tables(out), *_figures(out)]
     for file in earlier:
         if file not in kept:
             file.unlink()
