@@ -1,8 +1,9 @@
-"""Fixtures for data that only some machines have; tests that want them are skipped, with the reason, elsewhere."""
+"""What all tests share: threads, signals, and data that only some machines have."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import torch
 from parity.vectors import DEFAULT_FOLDER
 
 torch.set_num_threads(1)
+# A shell lets what it starts in the background ignore Ctrl-C, and children inherit that: tests of it would fail there.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
