@@ -10,12 +10,13 @@ from fake_metrics import make_metrics, make_vae
 from fuzz.target import Target
 from reporting.figure_cases import make_study, make_sweep
 
-from lsgm.cli.records.measurement import _training
 from lsgm.cli.verbs.export_official import _length
 from lsgm.config import Section
 from lsgm.reporting import read_metrics
 from lsgm.reporting.figure_curves import read_curves
 from lsgm.reporting.figure_measurements import read_tolerance, read_variance
+from lsgm.reporting.provenance import TrainingMetrics
+from lsgm.reporting.training_file import read_training
 from lsgm.training.log import CurveLog, read_curve
 
 LINE = {"step": 10, "nelbo": 1.5, "kl": [0.5, 1], "loss_prior": None, "lr_vae": 1e-4}
@@ -77,6 +78,10 @@ def go_on_with_curve(path: Path) -> None:
     assert [record for record in records if record["step"] <= 20] == read_curve(path)
 
 
+def read_record(path: Path) -> None:
+    read_training(path, TrainingMetrics)
+
+
 def read_length(path: Path) -> None:
     steps, epochs = _length(path)
     assert math.isfinite(steps) and math.isfinite(epochs)
@@ -93,7 +98,7 @@ TARGETS = (
     ),
     Target("tolerance", "tolerance.json", (text(make_sweep()),), read_tolerance, is_text=True, attacks=JSON_ATTACKS),
     Target("variance", "variance.json", (text(make_study()),), read_variance, is_text=True, attacks=JSON_ATTACKS),
-    Target("training record", "training.json", (RECORD,), _training, is_text=True, attacks=JSON_ATTACKS),
+    Target("training record", "training.json", (RECORD,), read_record, is_text=True, attacks=JSON_ATTACKS),
     Target("length of a training", "training.json", (RECORD,), read_length, is_text=True, attacks=JSON_ATTACKS),
     Target("training curves", "curves.jsonl", (CURVE,), read_curve_for_figures, is_text=True, attacks=CURVE_ATTACKS),
     Target(

@@ -1,75 +1,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import pickle
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from models.model_files import forge, make_model, message_of, read
 from models.small_models import IMAGE_SHAPE, small_config
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from lsgm.config import ConfigError, DataConfig, ExperimentConfig, SdeConfig, VaeConfig, read_yaml, validate
-from lsgm.models import Lsgm, build_lsgm, load_model, save_model, sha256_of
 from lsgm.models import files as files_module
-from lsgm.models.file_header import METADATA_KEY, checksum
-
-Tensors = dict[str, Tensor]
-
-
-def make_model(config: ExperimentConfig) -> Lsgm:
-    """A model in which every tensor, buffers included, differs from that of a fresh one."""
-    model = build_lsgm(config, IMAGE_SHAPE, seed=5)
-    generator = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for name, tensor in model.state_dict().items():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.rand(tensor.shape, generator=generator))
-            else:
-                tensor.fill_(len(name))
-    if model.prior is not None:
-        model.prior.active.fill_(1)
-        model.prior.deactivate(torch.tensor([False, True, False, False, True, False]))
-    return model
-
-
-@pytest.fixture
-def saved(tmp_path) -> Path:
-    path = tmp_path / "run" / "model.safetensors"
-    config = small_config()
-    save_model(path, make_model(config), config, IMAGE_SHAPE, {"data": "0123"})
-    return path
-
-
-def read(path: Path) -> tuple[dict, Tensors]:
-    """Header and tensors of a model file."""
-    with safe_open(path, framework="pt") as file:
-        return json.loads(file.metadata()[METADATA_KEY]), load_file(path)
-
-
-def forge(path: Path, change: Callable[[dict, Tensors], None], keep_checksum: bool = False) -> None:
-    """Rewrite a model file with other content; by default with a checksum that is right for it."""
-    content, tensors = read(path)
-    change(content, tensors)
-    if not keep_checksum:
-        del content["checksum"]
-        content["checksum"] = checksum(content, tensors)
-    save_file(tensors, path, metadata={METADATA_KEY: json.dumps(content)})
-
-
-def message_of(path: Path, config: ExperimentConfig | None = None, image_shape=None) -> str:
-    """Text of the error that loading gives: one line that starts with the path."""
-    with pytest.raises(ConfigError) as error:
-        load_model(path, config, image_shape=image_shape)
-    message = str(error.value)
-    assert "\n" not in message
-    assert message.startswith(str(path))
-    return message
+from lsgm.models import load_model, save_model, sha256_of
 
 
 @pytest.mark.parametrize("is_vae", [True, False])
@@ -141,81 +83,6 @@ def test_failed_write_leaves_the_old_file_and_no_rest(saved, monkeypatch):
         save_model(saved, make_model(small_config()), small_config(), IMAGE_SHAPE)
     assert saved.read_bytes() == before
     assert len(list(saved.parent.iterdir())) == 2
-
-
-def test_absent_file_and_folder(tmp_path):
-    assert "no such model file" in message_of(tmp_path / "absent.safetensors")
-    assert "no such model file" in message_of(tmp_path)
-
-
-@pytest.mark.parametrize("share", [0.0, 0.0001, 0.1, 0.5, 0.999])
-def test_truncated_file(saved, share):
-    content = saved.read_bytes()
-    saved.write_bytes(content[: int(share * len(content))])
-    assert "damaged or incomplete" in message_of(saved)
-
-
-@pytest.mark.parametrize("content", [b"garbage" * 1000, pickle.dumps({"vae": 1}), bytes(4096)])
-def test_garbage(saved, content):
-    saved.write_bytes(content)
-    assert "damaged or incomplete" in message_of(saved)
-
-
-@pytest.mark.parametrize("position", [-1, -5000])
-def test_flipped_bit_in_the_weights(saved, position):
-    expected = read(saved)[0]["checksum"]
-    content = bytearray(saved.read_bytes())
-    content[position] ^= 1
-    saved.write_bytes(content)
-    message = message_of(saved)
-    assert f"instead of {expected}" in message
-    assert "damaged, checksum " in message
-
-
-def test_changed_settings_without_changed_checksum(saved):
-    forge(saved, lambda content, _: content["config"]["prior"].update(dropout=0.3), keep_checksum=True)
-    assert "damaged, checksum" in message_of(saved)
-
-
-def test_renamed_tensor_without_changed_checksum(saved):
-    def swap(content, tensors):
-        tensors["prior.active"], tensors["prior.mixing_logit"] = tensors["prior.mixing_logit"], tensors["prior.active"]
-
-    forge(saved, swap, keep_checksum=True)
-    assert "damaged, checksum" in message_of(saved)
-
-
-def test_absent_checksum(saved):
-    forge(saved, lambda content, _: content.pop("checksum"), keep_checksum=True)
-    assert "damaged, checksum" in message_of(saved)
-
-
-def test_file_of_another_program(saved):
-    save_file({"weight": torch.ones(1)}, saved)
-    assert "not a model file of this program" in message_of(saved)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", "{}", "3"])
-def test_header_that_is_none(saved, text):
-    save_file({"weight": torch.ones(1)}, saved, metadata={METADATA_KEY: text})
-    assert "its header cannot be read" in message_of(saved)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"version": 99}, "format version 99, this program reads version 1"),
-        ({"config": {}}, "its settings: name"),
-        ({"config": {"name": "x", "surplus": 1}}, "its settings: "),
-        ({"config": []}, "its settings: "),
-        ({"image_shape": [1, 2]}, "its header cannot be read"),
-        ({"latent_shape": "abc"}, "its header cannot be read"),
-        ({"extra": 3}, "its header cannot be read"),
-    ],
-)
-def test_header_that_makes_no_sense(saved, changes, message):
-    forge(saved, lambda content, _: content.update(changes))
-    assert message in message_of(saved)
 
 
 def test_kind_that_is_not_wanted(saved, tmp_path):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lsgm.config import ConfigError, ExperimentConfig, read_yaml, validate
-from lsgm.config.text_files import read_json
+from lsgm.config import ExperimentConfig, read_yaml, validate
 
 from .provenance import TrainingMetrics
 from .runs import Run, SeedRun
+from .training_file import read_training
 
 SETTINGS, TRAINING = "model.config.yaml", "training.json"
 NAMES = ("name", "scale", "seed", "scaled_down")  # of a run; they do not change what a number means
@@ -93,16 +93,7 @@ def _name(run: Run, seed: SeedRun) -> str:
 
 def _read(folder: Path, name: str, measured: SeedRun | None) -> RunRecord:
     settings = validate(ExperimentConfig, read_yaml(folder / SETTINGS), str(folder / SETTINGS))
-    return RunRecord(name, settings, _training(folder / TRAINING), measured)
-
-
-def _training(path: Path) -> TrainingRecord:
-    try:
-        record = read_json(path, "train again")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no training record beside the model; train again") from None
-    fields = {field: record[field] for field in TrainingRecord.model_fields if field in record}
-    return validate(TrainingRecord, fields, str(path))
+    return RunRecord(name, settings, read_training(folder / TRAINING, TrainingRecord), measured)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

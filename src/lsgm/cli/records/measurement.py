@@ -14,8 +14,7 @@ from torch import Tensor
 from lsgm.cli.records.image_distance import measure_distance
 from lsgm.cli.records.origin import Clock, data_metrics, divergence, provenance
 from lsgm.cli.records.samples_file import SamplesRecord
-from lsgm.config import ConfigError, ExperimentConfig, validate
-from lsgm.config.text_files import read_json
+from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.data import Dataset
 from lsgm.evaluation import bits_per_dim, evaluate_nelbo, importance_weighted_bound
 from lsgm.models import LoadedModel, parameter_counts, sha256_of
@@ -28,6 +27,7 @@ from lsgm.reporting.metrics import (
     SamplingMetrics,
     TrainingMetrics,
 )
+from lsgm.reporting.training_file import read_training
 from lsgm.sampling import NumericalError
 
 
@@ -62,7 +62,7 @@ def measure(
         raise ConfigError(f"the samples were drawn from another model than {model_file}; sample again")
     if record.config_hash not in (None, config.fingerprint("sample")):
         raise ConfigError(f"the samples of {model_file} were drawn with other settings than these; sample again")
-    training = _training(model_file.with_name("training.json"))
+    training = read_training(model_file.with_name("training.json"), TrainingMetrics)
     problems = [record.reason] if record.reason else []
     nelbo = nll = frechet = None
     if not divergence(loaded):
@@ -143,12 +143,3 @@ def _nll(loaded: LoadedModel, dataset: Dataset, config: ExperimentConfig, device
         num_images=result.num_images,
         num_iw_samples=result.num_samples,
     )
-
-
-def _training(path: Path) -> TrainingMetrics:
-    try:
-        record = read_json(path, "train again")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no training record beside the model; train again") from None
-    fields = {field: record[field] for field in TrainingMetrics.model_fields if field in record}
-    return validate(TrainingMetrics, fields, str(path))
