@@ -75,13 +75,21 @@ class MixedScorePrior(nn.Module):
 
         Source: LSGM section 3.2.
         """
-        dtype = torch.promote_types(z.dtype, torch.float32)
-        z = z.to(dtype)
-        predicted = self.network(z * self.active.to(dtype), time).to(dtype)
+        predicted = self.network_prediction(z, time)
         if self.mixing_logit is None:
             return predicted
-        normal = self.sde.normal_prediction(z, time).to(dtype)
+        dtype = predicted.dtype
+        normal = self.sde.normal_prediction(z.to(dtype), time).to(dtype)
         return self.normal_share.to(dtype) * normal + self.alpha.to(dtype) * predicted
+
+    def network_prediction(self, z: Tensor, time: Tensor) -> Tensor:
+        """Predict the noise by the network alone: epsilon', before it is mixed; arguments as of `forward`.
+
+        Returns:
+            (B, C, r, r), float64 if z is, else float32.
+        """
+        dtype = torch.promote_types(z.dtype, torch.float32)
+        return self.network(z.to(dtype) * self.active.to(dtype), time).to(dtype)
 
     def normal_coefficient(self, time: Tensor) -> Tensor:
         """Return c with which the Normal part of the prediction is c z_t, so that its trace is known exactly.

@@ -1,0 +1,1 @@
+"""What speed and accuracy are measured with: toy priors with known answers, plain versions, timing (`lsgm bench`)."""
