@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lsgm.config import ConfigError, ExperimentConfig, PriorConfig, TrainConfig, load_experiment
 from lsgm.config.load import merge, parse_override
 from lsgm.config.plan import dataset_key, read_resources, read_runs
+from lsgm.config.text_files import parse_yaml
 
 CONFIG = Path(__file__).parents[2] / "config"
 RUNS = read_runs(CONFIG)
@@ -258,3 +259,11 @@ def test_scale_files_refuse_unknown_keys(tmp_path):
     scale.write_text(yaml.safe_dump({"resources": {"train": {"memory": 3}}}))
     with pytest.raises(ConfigError, match=r"unknown key 'train\.memory'"):
         read_resources(scale)
+
+
+def test_a_text_that_was_parsed_before_gives_values_of_its_own():
+    text = "all: {train: {epochs: 3}, sizes: [1, 2]}"
+    first = parse_yaml(text)
+    first["all"]["train"]["epochs"] = 4
+    first["all"]["sizes"].append(3)
+    assert parse_yaml(text) == {"all": {"train": {"epochs": 3}, "sizes": [1, 2]}}

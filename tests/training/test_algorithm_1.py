@@ -23,7 +23,7 @@ from lsgm.training import algorithms, train
 from lsgm.training.gradients import StepGradients
 
 NETWORKS = {"vpsde, one scale": {}} | {sde: {"sde": sde, "num_scales": 2, "num_flows": 1} for sde in SDES}
-# kappa, and whether the groups are balanced: one backward pass in the first three, two in the others.
+# kappa, and whether the groups are balanced, which they are only while kappa is below 1.
 WEIGHTS = [(0.85, False), (1.0, True), (1.7, True), (0.85, True), (0.05, False), (0.0, False), (0.0, True)]
 
 

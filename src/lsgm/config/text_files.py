@@ -7,6 +7,8 @@ of it has a place in settings or measurements, so it is refused before anything 
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +51,16 @@ def read_text(path: Path, max_bytes: int) -> str:
 
 
 def parse_yaml(text: str) -> Any:
-    """Plain values of a YAML text.
+    """Plain values of a YAML text. Parsing is slow, and a workflow reads its scale file once for every run.
 
     Raises:
         ConfigError: it is not valid, or has what settings do not need: aliases, a key twice, keys that are no text.
     """
+    return deepcopy(_parsed_yaml(text))
+
+
+@lru_cache(maxsize=32)
+def _parsed_yaml(text: str) -> Any:
     try:
         return _moderate(yaml.load(text, _PlainLoader))
     except ConfigError:

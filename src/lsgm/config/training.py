@@ -47,6 +47,20 @@ class LoopConfig(Section):
         exclude_if=lambda parts: parts == 1,
         description="parts that each process's share of a batch goes through the networks in, one after the other",
     )
+    # Both say how a machine does the work, not what it computes: they are in no fingerprint, saved file or checkpoint,
+    # so a run may go on with another choice.
+    compile: bool = Field(
+        False,
+        exclude=True,
+        description="torch.compile of the networks' residual cells and blocks: minutes at the first start, then less "
+        "time per step; needs a C++ compiler on a CPU, Triton on a GPU; one process only",
+    )
+    checkpoint_activations: bool = Field(
+        False,
+        exclude=True,
+        description="keep only the inputs of residual cells and blocks for the backward pass, and compute the rest "
+        "again there: less memory, about a third more time",
+    )
     warmup_epochs: int = Field(5, ge=0)
     weight_decay: float = Field(3.0e-4, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
@@ -73,6 +87,11 @@ class LoopConfig(Section):
             raise ValueError(
                 f"{self.section}.accumulate = {self.accumulate} does not divide {self.section}.batch_size = "
                 f"{self.batch_size}; take a divisor"
+            )
+        if self.compile and self.checkpoint_activations:
+            raise ValueError(
+                f"{self.section}.compile and {self.section}.checkpoint_activations cannot both be true; "
+                "set one of them to false"
             )
         return self
 

@@ -66,3 +66,23 @@ def collect_terms(bound: Nelbo, **scalars: Tensor | None) -> Terms:
     means = {"nelbo": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
     given = {name: value.detach() for name, value in scalars.items() if value is not None}
     return Terms(given | means, bound)
+
+
+def with_regularisers(loss: Tensor, *regularisers: Tensor | None) -> Tensor:
+    """Add the regularisers that there are to a loss."""
+    for regulariser in regularisers:
+        if regulariser is not None:
+            loss = loss + regulariser
+    return loss
+
+
+def step_gradients(
+    bound: Nelbo,
+    gradients: tuple[tuple[Tensor, ...], tuple[Tensor, ...]],
+    losses: tuple[Tensor, Tensor | None],
+    regularisers: tuple[Tensor | None, Tensor | None],
+) -> StepGradients:
+    """Put the outcome of a joint step together; every pair is the VAE's and the prior's."""
+    names = ("loss_vae", "loss_prior", "regulariser_vae", "regulariser_prior")
+    scalars = dict(zip(names, (*losses, *regularisers), strict=True))
+    return StepGradients(*gradients, collect_terms(bound, **scalars))

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from torch.nn import Parameter
-from torch.optim import Adam, Adamax, AdamW, Optimizer
+from torch.optim import Optimizer
 
 from lsgm.config import PretrainConfig, TrainConfig
+
+from .light_optimisers import Adam, Adamax, AdamW
 
 
 def pretrain_optimiser(parameters: Sequence[Parameter], config: PretrainConfig) -> Optimizer:

@@ -21,6 +21,7 @@ from .inputs import StepInputs
 from .loop import Loop
 from .objective import KlWeights, nelbo
 from .precision import Precision
+from .regions import prepared_regions
 from .regularisers import Regulariser
 from .reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
@@ -145,7 +146,7 @@ def pretrain(
     loop = Loop(stage, config.pretrain, batches.steps_per_epoch, work, store, reporter, stop=stop)
     if saved is not None:
         loop.resume(*saved)
-    with distributed.synchronised_batch_norms(vae):
+    with distributed.synchronised_batch_norms(vae), prepared_regions(vae, config.pretrain):
         result = loop.run()
     stage.branch.release()
     return assemble(Lsgm(vae), config, result, batches.steps_per_epoch)

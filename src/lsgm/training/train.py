@@ -19,6 +19,7 @@ from .draws import posterior_noise
 from .inactive import MAX_BATCHES, inactive_channels
 from .joint import JointStage
 from .loop import Loop
+from .regions import prepared_regions
 from .reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
 from .stop import StopRequest
@@ -79,7 +80,7 @@ def train(
     loop = Loop(stage, config.train, batches.steps_per_epoch, work, store, reporter, constants, stop)
     if saved is not None:
         loop.resume(*saved)
-    with distributed.synchronised_batch_norms(model):
+    with distributed.synchronised_batch_norms(model), prepared_regions(model, config.train):
         result = loop.run()
     stage.finish()
     return assemble(model, used, result, batches.steps_per_epoch)

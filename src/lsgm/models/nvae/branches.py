@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -75,9 +74,6 @@ class MbConvBranch(nn.Module):
         """Map (B, in_channels, H, W) to (B, out_channels, H', W')."""
         if self.resampling is Resampling.UP:
             x = F.interpolate(x, scale_factor=2, mode="nearest")
-        if x.device.type == "cpu":
-            # Depth-wise convolutions take a third of the time there in this memory layout; values are the same.
-            x = x.contiguous(memory_format=torch.channels_last)
         x = F.silu(self.norm_expand(self.expand(self.norm_in(x))))
         x = F.silu(self.norm_depthwise(self.depthwise(x)))
         return self.norm_out(self.project(x))

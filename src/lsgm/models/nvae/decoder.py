@@ -16,6 +16,7 @@ from lsgm.config import VaeConfig
 from .branches import Resampling
 from .cells import CELLS, ResidualCell, cells
 from .flows import flow_pairs
+from .layout import in_fast_layout
 from .posterior import Sampler
 from .weight_norm import WNConv2d
 
@@ -61,7 +62,7 @@ class LatentGroup(nn.Module):
         """Merge the latent, (B, z, r, r), into the decoder's feature, (B, C_d mult, r, r)."""
         # Latents are float32 also where the features are half precision.
         merged = torch.cat((decoder_feature, self.latent_conv(latent).to(decoder_feature.dtype)), dim=1)
-        return self.cells(self.decoder_combiner(merged))
+        return self.cells(self.decoder_combiner(in_fast_layout(merged)))
 
 
 class DecoderScale(nn.Module):

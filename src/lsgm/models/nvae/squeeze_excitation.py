@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..precision import full_precision
+
 REDUCTION = 16
 MIN_WIDTH = 4
 
@@ -25,7 +27,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate x, (B, num_channels, H, W)."""
-        with torch.autocast(x.device.type, enabled=False):
+        with full_precision(x):
             means = x.mean(dim=(2, 3), dtype=torch.promote_types(x.dtype, torch.float32))
             gate = self.expand(F.relu(self.reduce(means))).sigmoid()
         return x * gate.to(x.dtype)[:, :, None, None]

@@ -7,8 +7,8 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..precision import at_least_float32, full_precision
 from .layers import group_norm, linear
-from .precision import at_least_float32, full_precision
 
 PROJECTION_SCALE = 0.1
 

@@ -21,8 +21,9 @@ TAPS = (1.0, 3.0, 3.0, 1.0)
 
 def fir_kernel(gain: float) -> Tensor:
     """Return the filter [1, 3, 3, 1] along both axes, (1, 1, 4, 4), with entries that sum to `gain`."""
-    taps = torch.tensor(TAPS)
-    return torch.outer(taps, taps)[None, None] * (gain / sum(TAPS) ** 2)
+    share = gain / sum(TAPS) ** 2
+    # Multiplied here: arithmetic on the meta device, where models are built, would load torch's compiler.
+    return torch.tensor([[[[row * column * share for column in TAPS] for row in TAPS]]])
 
 
 class FirFilter(nn.Module):

@@ -7,8 +7,8 @@ import math
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..precision import full_precision
 from .layers import convolution, group_norm, linear
-from .precision import full_precision
 from .resampling import Direction, build_resample
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..precision import at_least_float32, full_precision
 from .layers import linear
-from .precision import at_least_float32, full_precision
 
 LOWEST_FREQUENCY = 1e-4
 WIDENING = 4
