@@ -49,6 +49,32 @@ def test_code_settings_and_rules_are(checkout, name):
     assert commit()[1] is True
 
 
+@pytest.mark.parametrize(
+    "name", ["src/lsgm/new.py", "src/lsgm/sub/new.py", "config/experiments/new.yaml", "workflow/x.smk"]
+)
+def test_new_files_among_them_are_even_if_the_user_has_git_hide_them(checkout, name):
+    subprocess.run(["git", "-C", str(checkout), "config", "status.showUntrackedFiles", "no"], check=True)
+    assert commit()[1] is False
+    (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+    (checkout / name).write_text("new\n")
+    assert commit()[1] is True
+
+
+@pytest.mark.parametrize("name", ["results/demo/new.json", "docs/new.md", "new.py", "data/x.npz", "tests/test_new.py"])
+def test_new_files_elsewhere_are_not(checkout, name):
+    (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+    (checkout / name).write_text("new\n")
+    assert commit()[1] is False
+
+
+def test_what_git_ignores_is_not(checkout):
+    (checkout / ".git" / "info" / "exclude").write_text("__pycache__/\n*.egg-info/\n")
+    for name in ("src/lsgm/__pycache__/x.pyc", "src/lsgm.egg-info/SOURCES.txt"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text("made\n")
+    assert commit()[1] is False
+
+
 def test_outside_git_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(lsgm, "__file__", str(tmp_path / "lsgm" / "__init__.py"))
     (tmp_path / "lsgm").mkdir()

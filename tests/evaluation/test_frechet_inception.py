@@ -62,7 +62,7 @@ def test_protocols_resize_as_they_say(root):
     image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     paper = build_features(CONFIG, root, "cpu", "paper")
     seen = []
-    paper.network = lambda resized: seen.append(resized) or resized.flatten(1)
+    paper.network = lambda resized: seen.append(resized) or resized.flatten(1)[:, :2048]
     paper(image)
     expected = torch.nn.functional.interpolate(image, size=(299, 299), mode="bilinear", align_corners=False)
     torch.testing.assert_close(seen[0], expected * 256)

@@ -32,7 +32,7 @@ class Target:
         read: reads the file and asserts what must hold of the result.
         wrap: packs changed content so that outer checksums are right: otherwise nothing passes them.
         is_text: whether words are changed, too.
-        examples: fewer for slow readers; half as many in the tests, four times as many in a round of the long run.
+        examples: fewer for slow readers; half as many in the tests, 50 at most in a round of the long run.
         attacks: whole files that try something in particular.
     """
 

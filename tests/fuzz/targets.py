@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from fuzz import targets_arrays, targets_images, targets_measurements, targets_settings, targets_weights
+from fuzz import (
+    targets_arrays,
+    targets_downloads,
+    targets_images,
+    targets_measurements,
+    targets_scripts,
+    targets_settings,
+    targets_weights,
+)
 from fuzz.target import Target
 
 TARGETS: tuple[Target, ...] = (
@@ -11,4 +19,6 @@ TARGETS: tuple[Target, ...] = (
     *targets_settings.TARGETS,
     *targets_measurements.TARGETS,
     *targets_weights.TARGETS,
+    *targets_scripts.TARGETS,
+    *targets_downloads.TARGETS,
 )

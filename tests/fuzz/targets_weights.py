@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import tempfile
 import warnings
-import zipfile
-from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -26,7 +23,6 @@ from lsgm.data.prepared import METADATA_KEY as DATA_ENTRY
 from lsgm.evaluation.frechet import cache as frechet_cache
 from lsgm.evaluation.frechet import resnet56
 from lsgm.evaluation.frechet.gaussian import GaussianStatistics
-from lsgm.evaluation.frechet.script_archive import require_network_only
 from lsgm.models import build_lsgm, load_model, save_model
 from lsgm.models.file_header import METADATA_KEY as MODEL_ENTRY
 from lsgm.models.file_header import checksum
@@ -133,36 +129,6 @@ def read_network(path: Path) -> None:
         assert network(torch.zeros(2, 3, 32, 32)).shape == (2, WIDTHS[-1])
 
 
-@cache
-def script() -> bytes:
-    class Layers(torch.nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x.flatten(1)
-
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.trace(Layers(), torch.zeros(1, 2)), buffer)
-    return buffer.getvalue()
-
-
-def script_with(code: bytes) -> bytes:
-    """The archive with a line of code more."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(script())) as old, zipfile.ZipFile(buffer, "w") as new:
-        for record in old.infolist():
-            new.writestr(record.filename, old.read(record) + (code if record.filename.endswith(".py") else b""))
-    return buffer.getvalue()
-
-
-def zip_bomb() -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for index in range(20):
-            archive.writestr(f"archive/data/{index}", bytes(2**26))
-    return buffer.getvalue()
-
-
 WIDTHS = (2, 4, 8)
 with mock.patch.object(resnet56, "BLOCKS", 1), mock.patch.object(resnet56, "WIDTHS", WIDTHS):
     NETWORK = npz(**{name: np.ones(shape, np.float32) for name, shape in resnet56._shapes().items()})
@@ -248,11 +214,4 @@ TARGETS = (
         attacks=(b"", b"\xff", b"\x00" * 2**20),
     ),
     Target("ResNet-56 weights", "resnet.npz", (NETWORK,), read_network, examples=60, attacks=(b"", b"PK")),
-    Target(
-        "TorchScript archive",
-        "inception-2015-12-05.pt",
-        (script(),),
-        require_network_only,
-        attacks=(b"", b"PK\x03\x04", zip_bomb(), script_with(b"\n    torch.from_file('/etc/passwd')\n")),
-    ),
 )

@@ -23,6 +23,9 @@ GIVEN_CONTENT = {
     "word of --set",
     "checkpoint",
     "checksum of a checkpoint",
+    "download",
+    "download without a checksum",
+    "words of a server",
 }
 # Here the harness itself lays other files beside it.
 LAID_BESIDE = {"celebahq256", "folder of images", "experiment", "folder of settings"}

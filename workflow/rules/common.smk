@@ -146,6 +146,14 @@ def sweep_minutes(wildcards):
     return len(tolerances) * minutes.sample.runtime + minutes.evaluate.runtime
 
 
+def samplers_minutes(wildcards):
+    """Runtime of the comparison of samplers: a sweep, a tight solve, and few evaluations for twice as many points."""
+    minutes = stage_resources(wildcards.scale)
+    return (
+        sweep_minutes(wildcards) + 2 * minutes.sample.runtime + minutes.evaluate.runtime
+    )
+
+
 @lru_cache(maxsize=None)
 def stage_resources(scale):
     """Resources of all stages at one scale."""
@@ -182,9 +190,19 @@ def processes(stage):
 
     On one node that is `gpu`. On several it would be the sum, which Slurm deals out unevenly, so each node is asked
     for its own (`gres`). There, `mpi` says that the job starts one task per node itself; else it would be given one.
+
+    On one node there are no more processes than GPUs (`gpu` in profiles/default, or --resources), which Snakemake deals
+    out: one key says how many a workstation has.
     """
+    limit = workflow.global_resources.get("gpu")
+
+    def on_one_node(gpu):
+        return gpu if limit is None or limit.value is None else min(gpu, limit.value)
+
     asked = {
-        "processes": lambda needed: needed.gpu,
+        "processes": lambda needed: (
+            on_one_node(needed.gpu) if needed.nodes == 1 else needed.gpu
+        ),
         "nodes": lambda needed: needed.nodes,
         "gpu": lambda needed: needed.gpu if needed.nodes == 1 else None,
         "gres": lambda needed: f"gpu:{needed.gpu}" if needed.nodes > 1 else None,

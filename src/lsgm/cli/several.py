@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 from lsgm.cli import options
-from lsgm.cli.jobs import slurm_step
+from lsgm.cli.jobs import slurm_step, time_slot
 from lsgm.config import ConfigError
 
 MODULE = "lsgm.cli.main"
@@ -40,10 +41,12 @@ def start(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
         if not place.is_step:
             return slurm_step.start(place, MODULE, words, args.verb, args.threads)
         meeting = place.rendezvous
-    from lsgm.distributed import Rendezvous, start_processes
+    # Until the processes are started, there is nothing that could save itself.
+    with time_slot.starting(args.verb) if hasattr(args, "minutes") else nullcontext():
+        from lsgm.distributed import Rendezvous, start_processes
 
-    meet = None if meeting is None else Rendezvous.parse(args.nodes, meeting)
-    return start_processes(max(1, args.processes), MODULE, words, args.threads, meet)
+        meet = None if meeting is None else Rendezvous.parse(args.nodes, meeting)
+        return start_processes(max(1, args.processes), MODULE, words, args.threads, meet)
 
 
 def say(line: str) -> None:

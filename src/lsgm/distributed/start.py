@@ -40,7 +40,8 @@ def start_processes(
         meet: where to find the other nodes, each of which calls this function; None: there are none.
 
     Returns:
-        0, or the exit code of the first process of this node that failed; 75 after a stop signal.
+        0, or the exit code of the first process of this node that failed; 75 after a stop signal, to this process or,
+        before it can save itself, to one of the others; 1 if one was killed otherwise.
 
     Raises:
         ConfigError: the other nodes cannot be found.
@@ -63,7 +64,8 @@ def start_processes(
         with _stopping_once():
             run.run(options)
     except ChildFailedError as error:
-        return error.get_first_failure()[1].exitcode
+        rank, failure = error.get_first_failure()
+        return _exit_code(rank, failure.exitcode)
     except SignalException:
         return STOPPED
     except RendezvousTimeoutError:
@@ -76,6 +78,15 @@ def start_processes(
         print(f"{meet}: no contact, or another node has ended ({reason})", file=sys.stderr, flush=True)
         return FAILED
     return 0
+
+
+def _exit_code(rank: int, code: int) -> int:
+    """The exit code for that of the process that failed first; one that a signal has ended could not say so itself."""
+    if code >= 0:
+        return code
+    name = signal.Signals(-code).name
+    print(f"process {rank} was ended by {name}; run the same command again to go on", file=sys.stderr, flush=True)
+    return STOPPED if -code in SIGNALS else FAILED
 
 
 def _silence(package: str) -> None:

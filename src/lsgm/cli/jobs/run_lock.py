@@ -48,6 +48,19 @@ class Holder:
         return f"kill {self.pid}" if self.slurm_job is None else f"scancel {self.slurm_job}"
 
 
+class BusyError(ConfigError):
+    """Another process holds the lock; `who` says in words which one, if the file says it."""
+
+    def __init__(self, what: str, holder: Holder | None) -> None:
+        self.who = "another process" if holder is None else str(holder)
+        end = "" if holder is None else f", or end it (`{holder.how_to_end}`) and try again"
+        super().__init__(f"{what}: {self.who} is at work on it; wait for its end{end}")
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[object, ...]]:
+        """The other processes of one run are told in words alone."""
+        return ConfigError, self.args
+
+
 def this_process() -> Holder:
     """This process as a holder."""
     since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
@@ -119,7 +132,7 @@ def take(
         sleep: waits for so many seconds.
 
     Raises:
-        ConfigError: another process that is alive holds it.
+        BusyError: another process that is alive holds it.
     """
     me = me or this_process()
     started = still_since = clock()
@@ -134,14 +147,8 @@ def take(
         if found.beat != beat:
             beat, still_since = found.beat, clock()
         if is_alive and clock() - started >= patience:
-            raise ConfigError(_refusal(what, found.holder))
+            raise BusyError(what, found.holder)
         sleep(LOOK_SECONDS)
-
-
-def _refusal(what: str, holder: Holder | None) -> str:
-    if holder is None:
-        return f"{what}: another process is at work on it; wait for its end"
-    return f"{what}: {holder} is at work on it; wait for its end, or end it (`{holder.how_to_end}`) and try again"
 
 
 def _try(path: Path, me: Holder, silent: bool) -> RunLock | _Taken:

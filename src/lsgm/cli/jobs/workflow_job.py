@@ -2,11 +2,13 @@
 
 When `snakemake` is killed, its jobs would go on alone, and the same command typed again would start them twice. So
 each watches the process that the workflow names in its environment, and ends as by SIGTERM when that one is gone: a
-training saves itself. The job that takes its place waits for that.
+training saves itself. The job that takes its place waits for that. On a cluster, jobs outlive the `snakemake` that sent
+them: there, the one that takes its place waits for as long as its own time allows.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import signal
@@ -17,11 +19,24 @@ from pathlib import Path
 PROCESS = "LSGM_WORKFLOW_PROCESS"
 # A step and a checkpoint of a large model take so long at most.
 PATIENCE_SECONDS = 300.0
+# What a job needs to end by itself.
+LAST_SECONDS = 10.0
 
 
-def patience() -> float:
-    """Seconds to wait for a training that is at work in this one's place."""
-    return PATIENCE_SECONDS if PROCESS in os.environ else 0.0
+def is_job() -> bool:
+    """Whether the workflow has started this process."""
+    return PROCESS in os.environ
+
+
+def patience(left: float) -> float:
+    """Seconds to wait for a training that is at work in this one's place.
+
+    Args:
+        left: seconds to the end of this job's time; infinity if that is not known.
+    """
+    if not is_job():
+        return 0.0
+    return PATIENCE_SECONDS if math.isinf(left) else max(0.0, left - LAST_SECONDS)
 
 
 def end_with_workflow() -> None:

@@ -3,6 +3,10 @@
 Whoever started it may be gone when it ends: a workflow that was killed, a login node that went down. Its outputs then
 count as unfinished and are removed. With the same settings, data, code and libraries the same command could only make
 the same files again, so it takes them back from here.
+
+A kept file takes no room of its own until something replaces the output by a copy, as DVC does when it takes it into
+its cache. To compare large files at every start only to link them again would cost more than it saves: once the
+workflow has ended well, a folder `work/*/finished` may be deleted at any time.
 """
 
 from __future__ import annotations

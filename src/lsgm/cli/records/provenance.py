@@ -11,7 +11,8 @@ from pathlib import Path
 
 import lsgm
 
-# Tracked files that a number depends on. Results in git, DVC's lock and documents change while a workflow runs.
+# Files that a number depends on, also new ones among them that are not in git yet: an experiment, a reader or a rule is
+# one more file. Results in git, DVC's lock and documents change while a workflow runs.
 SOURCES = ("src", "config", "workflow", "Snakefile")
 LIBRARIES = ("torch", "torchdiffeq", "numpy", "scipy", "scikit-learn", "clean-fid", "safetensors", "snakemake")
 
@@ -28,7 +29,7 @@ def commit() -> tuple[str | None, bool | None]:
     if head is None:
         return None, None
     sources = [f":(top){path}" for path in SOURCES]
-    return head, bool(_git(folder, "status", "--porcelain", "--untracked-files=no", "--", *sources))
+    return head, bool(_git(folder, "status", "--porcelain", "--untracked-files=normal", "--", *sources))
 
 
 def code_checksum() -> str:

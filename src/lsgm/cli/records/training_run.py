@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
+import sys
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -19,11 +22,12 @@ from lsgm.data import Dataset
 from lsgm.models import Lsgm, load_model, save_model, settings_file, sha256_of
 from lsgm.models.file_header import FileHeader
 from lsgm.reporting.provenance import Backbone
-from lsgm.training import TrainResult
+from lsgm.training import Deadline, Interrupted, TrainResult
 from lsgm.training.log import Record
 from lsgm.whole_file import write_text_whole, write_whole
 
 LOCK = "lock"
+ROUND_SECONDS = 600.0
 
 
 def work_folder(out: Path, key: str) -> Path:
@@ -36,18 +40,42 @@ def work_folder(out: Path, key: str) -> Path:
     return work
 
 
-def only_run(out: Path) -> AbstractContextManager[object]:
+def only_run(out: Path, deadline: Deadline) -> AbstractContextManager[object]:
     """Context in which no other training may write the same files; all processes of one run are one.
 
+    A job of the workflow waits for the end of another one, whose outputs may be all that it was started for: until
+    shortly before its own time is over, where that is known.
+
+    Args:
+        out: model file.
+        deadline: end of this process's time, which only the first of several processes knows.
+
     Raises:
-        ConfigError: another one, that is alive, does; a job of the workflow waits for its end before that.
+        ConfigError: another one, that is alive, is at work.
+        Interrupted: it still is at the end of this job's time; the next try may find it finished.
     """
-    taken: list[AbstractContextManager[object]] = []
+    taken: list[run_lock.RunLock] = []
+    end = time.monotonic() + workflow_job.patience(deadline.left)
 
-    def take() -> None:
-        taken.append(run_lock.take(out.parent / "work" / LOCK, str(out), workflow_job.patience()))
+    def take(patience: float) -> tuple[str, bool]:
+        """Who is at work, nobody if the lock was taken; and whether it is worth while to go on waiting."""
+        try:
+            taken.append(run_lock.take(out.parent / "work" / LOCK, str(out), min(patience, end - time.monotonic())))
+        except run_lock.BusyError as busy:
+            is_over = time.monotonic() >= end
+            if not workflow_job.is_job() or (is_over and math.isinf(deadline.left)):
+                raise
+            return busy.who, is_over
+        return "", False
 
-    distributed.on_first(take)
+    who, is_over = distributed.on_first(lambda: take(0.0))
+    if who and not is_over and distributed.is_first():
+        print(f"{out}: {who} is at work on it; this job waits for its end", file=sys.stderr, flush=True)
+    while who:
+        if is_over:
+            raise Interrupted(f"{out}: {who} is still at work on it, and this job's time is over")
+        # In rounds: processes do not wait for each other for as long as a job may last.
+        who, is_over = distributed.on_first(lambda: take(ROUND_SECONDS))
     return taken[0] if taken else nullcontext()
 
 

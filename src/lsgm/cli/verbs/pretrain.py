@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
         deadline = time_slot.deadline(args)
         dataset = load_dataset(args.data, config.data)
         work = work_folder(args.out, config.fingerprint("pretrain"))
-        lock = only_run(args.out)
+        lock = only_run(args.out, deadline)
     # To the end of the writing: what is trained must not be lost to a signal after the last step.
     with lock, StopRequest(deadline) as stop:
         if is_finished(args, work, dataset):

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> None:
         vae, backbone = load_backbone(args.backbone, config)
         # Checkpoints hold the VAE as it has moved from this backbone, so they are of no use on another one.
         work = work_folder(args.out, f"{config.fingerprint('train')}-{backbone.model_sha256[:8]}")
-        lock = only_run(args.out)
+        lock = only_run(args.out, deadline)
     # To the end of the writing: what is trained must not be lost to a signal after the last step.
     with lock, StopRequest(deadline) as stop:
         if is_finished(args, work, dataset):

@@ -3,10 +3,14 @@
 The network is clean-fid's, from a local file `inception-2015-12-05.pt`; nothing is ever downloaded. Two ways to bring
 images to its 299x299 input: clean-fid's (8-bit images, antialiased bicubic) and the paper's (float images, bilinear;
 method 11). The numbers of the two differ, so the result names the way.
+
+The file holds code. With its checksum in `evaluate.frechet.sha256` it is loaded as it is; without, what was checked of
+it (script_archive.py). Either way it is tried on one image before anything is measured.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -21,7 +25,7 @@ from lsgm.config.evaluation import WEIGHT_FILES
 from lsgm.data.source_files import refusing_damage
 
 from .extractor import FeatureExtractor, three_channels, verify_weights
-from .script_archive import CURE, require_network_only
+from .script_archive import CURE, copy_network_only
 from .torchvision_import import import_torchvision
 
 DEFAULT_FILE = WEIGHT_FILES["inception"]
@@ -67,27 +71,45 @@ class Inception(FeatureExtractor):
             from cleanfid.resize import build_resizer
         except ModuleNotFoundError as error:
             raise ConfigError(f"{error}; install the extra: pip install 'lsgm[fid]'") from None
-        require_network_only(path)
-        with refusing_damage(str(path), "a TorchScript file of the Inception network", CURE):
-            self.network = InceptionV3W(str(path.parent), download=False).to(self.device).eval()
+        with tempfile.TemporaryDirectory(prefix="lsgm-inception-") as checked:
+            if sha256 is None:
+                copy_network_only(path, Path(checked) / DEFAULT_FILE)
+            with refusing_damage(str(path), "a TorchScript file of the Inception network", CURE):
+                folder = path.parent if sha256 is not None else checked
+                self.network = InceptionV3W(str(folder), download=False).to(self.device).eval()
         self.path = path
         self.resize: Callable[[Tensor], Tensor]
         self.resize = _CleanResize(build_resizer("clean"), self.device) if protocol == "clean-fid" else self._bilinear
+        self(torch.zeros(1, 3, INPUT_SIZE, INPUT_SIZE))
 
     def check(self, image_shape: tuple[int, int, int]) -> None:
         """Take all gray and colour images."""
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """Features (B, 2048) of images (B, C, H, W) in [0, 1]."""
+        """Features (B, 2048) of images (B, C, H, W) in [0, 1].
+
+        Raises:
+            ConfigError: the network fails, or gives something else than finite features.
+        """
         resized = self.resize(three_channels(images))
         try:
-            return self.network(resized)
+            features = self.network(resized)
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:
-            reason = str(error).strip().splitlines()[-1]
+        except Exception as error:  # its code decides what is raised
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
             raise ConfigError(f"{self.path}: its network does not take images ({reason}); {CURE}") from error
+        self._require_features(features, len(images))
+        return features
+
+    def _require_features(self, features: object, count: int) -> None:
+        is_right = isinstance(features, Tensor) and features.shape == (count, self.dimension)
+        if not is_right or not features.is_floating_point():
+            kind = f"{features.dtype} {tuple(features.shape)}" if isinstance(features, Tensor) else type(features)
+            raise ConfigError(f"{self.path}: its network gives {kind}, not {count} x {self.dimension} features; {CURE}")
+        if not torch.isfinite(features).all():
+            raise ConfigError(f"{self.path}: its network gives features that are not finite; {CURE}")
 
     def _bilinear(self, images: Tensor) -> Tensor:
         size = (INPUT_SIZE, INPUT_SIZE)
