@@ -5,7 +5,7 @@ ACTIVATE := PATH="$(CURDIR)/$(BIN):$$PATH"
 CORES ?= all
 MINUTES ?= 10
 
-.PHONY: help demo test slurm-test test-all parity faults fuzz lint workflow-test clean
+.PHONY: help demo test slurm-test test-all parity faults fuzz bench lint workflow-test clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -41,6 +41,9 @@ parity: .venv/installed  ## docs/parity.md: our numbers and the published code's
 
 faults: .venv/installed  ## docs/faults.md: kills, damaged files, full disks, and what they cost (an hour)
 	PYTHONPATH=tests OMP_NUM_THREADS=1 $(ACTIVATE) $(BIN)/python -m faults.report --out docs/faults.md
+
+bench: .venv/installed  ## docs/bench.md: what training, sampling and likelihoods cost on this machine (15 minutes)
+	$(BIN)/lsgm bench --out docs/bench.json --table docs/bench.md
 
 lint: .venv/installed  ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check .

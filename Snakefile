@@ -33,6 +33,7 @@ include: "workflow/rules/official.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tolerance.smk"
+include: "workflow/rules/samplers.smk"
 include: "workflow/rules/variance.smk"
 include: "workflow/rules/report_inputs.smk"
 include: "workflow/rules/report.smk"
@@ -66,7 +67,7 @@ rule all_figures:
         figures=collect(
             "results/{scale}/figures/{figure}.{format}",
             scale=config["scale"],
-            figure=["figure3", "figure4", "figure5", "variance"],
+            figure=["figure3", "figure4", "figure5", "samplers", "variance"],
             format=["png", "pdf"],
         ),
         curves=curve_figures(config["scale"]),

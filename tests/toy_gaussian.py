@@ -64,15 +64,16 @@ class CorrelatedPrior:
     def __init__(self, sde: Sde, covariance: Tensor, shape: tuple[int, int, int]) -> None:
         self.sde, self.covariance, self.shape = sde, covariance, shape
 
-    def marginal(self, time: float) -> Tensor:
+    def marginal(self, time: float | Tensor) -> Tensor:
         unit = torch.eye(len(self.covariance), dtype=torch.float64)
-        t = scalar(time)
+        t = torch.as_tensor(time, dtype=torch.float64)
         return self.sde.mean(t) ** 2 * self.covariance + self.sde.variance(t) * unit
 
     def __call__(self, z: Tensor, t: Tensor) -> Tensor:
-        marginal = self.marginal(float(t[0]))
-        sigma = self.sde.variance(t[0]).sqrt()
-        return sigma * torch.linalg.solve(marginal, z.flatten(1).T).T.reshape(z.shape)
+        sigma = self.sde.variance(t).sqrt().reshape(-1, 1, 1, 1)
+        if bool((t == t[0]).all()):
+            return sigma * torch.linalg.solve(self.marginal(t[0]), z.flatten(1).T).T.reshape(z.shape)
+        return sigma * torch.linalg.solve(self.marginal(t[:, None, None]), z.flatten(1)).reshape(z.shape)
 
     def log_prob(self, z: Tensor, time_end: float) -> Tensor:
         start, end = self.marginal(time_end), self.marginal(1.0)

@@ -1,4 +1,4 @@
-"""`lsgm tolerance`, `variance` and `figure`: from a trained model to pictures, and what they refuse."""
+"""`lsgm tolerance`, `samplers`, `variance` and `figure`: from a trained model to pictures, and what they refuse."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import chain
 import pytest
 
 from lsgm.cli.main import main
-from lsgm.reporting.figure_measurements import read_tolerance, read_variance
+from lsgm.reporting.figure_measurements import read_samplers, read_tolerance, read_variance
 
 LENGTHS = ("data.num_train=64", "pretrain.epochs=1", "train.epochs=1", "pretrain.log_every=2", "train.log_every=2")
-SMALL = (*LENGTHS, "figures.tolerances=[0.1, 1e-6]", "figures.num_samples=20", "sample.batch_size=10")
+SOLVERS = ("ode", "heun", "multistep")
+SMALL = (
+    *LENGTHS,
+    "figures.tolerances=[0.1, 1e-6]",
+    "figures.reference_tol=1e-7",
+    "figures.num_samples=20",
+    "sample.batch_size=10",
+)
 
 
 def words(run="mnist", *changes):
@@ -56,6 +63,36 @@ def test_without_features_there_is_only_the_cost(folder, tmp_path):
     assert all(point.frechet is None and point.nfe for point in read_tolerance(tmp_path / "t.json").points)
 
 
+def test_samplers_are_measured_and_drawn(folder, tmp_path):
+    changes = ("figures.evaluations=[4, 12]", "figures.reference_samples=5", "sample.order=3")
+    features = ("evaluate.frechet.features=random_conv",)
+    assert measure(folder, "samplers", *changes, *features, out=tmp_path / "samplers.json") == 0
+    found = read_samplers(tmp_path / "samplers.json")
+    assert (found.status, found.run, found.order, found.num_samples, found.num_latents) == ("ok", "mnist", 3, 20, 5)
+    by_solver = {solver: [point for point in found.points if point.solver == solver] for solver in SOLVERS}
+    assert [point.setting for point in by_solver["ode"]] == [0.1, 1e-6]
+    for solver in ("heun", "multistep"):
+        assert [(point.setting, point.nfe) for point in by_solver[solver]] == [(4, 4), (12, 12)]
+    for points in by_solver.values():
+        assert 0 < points[1].latent_error < 0.05 * found.latent_std
+        assert points[1].frechet.num_samples == 20 and points[1].seconds_per_batch > 0
+    out = ["--out", str(tmp_path / "samplers")]
+    assert main(["figure", "samplers", "--samplers", str(tmp_path / "samplers.json"), *out]) == 0
+    assert (tmp_path / "samplers.png").exists() and (tmp_path / "samplers.pdf").exists()
+
+
+@pytest.mark.parametrize("solver", ["heun", "multistep"])
+def test_images_are_drawn_in_few_steps(folder, tmp_path, solver):
+    from lsgm.cli.records.samples_file import read_samples
+
+    model = ["--model", str(folder / "lsgm" / "model.safetensors"), "--out", str(tmp_path / "samples.safetensors")]
+    changes = (f"sample.solver={solver}", "sample.evaluations=4", "sample.num_samples=4")
+    assert main(["sample", *words("mnist", *changes), *model]) == 0
+    images, record = read_samples(tmp_path / "samples.safetensors")
+    assert len(images) == 4 and record.nfe == 4
+    assert record.solver == {"heun": "heun", "multistep": "multistep of order 2"}[solver]
+
+
 def test_variance_is_measured_and_drawn(folder, tmp_path):
     changes = ("figures.variance_images=12", "figures.variance_times=2")
     assert measure(folder, "variance", *changes, out=tmp_path / "variance.json") == 0
@@ -81,7 +118,7 @@ def test_figure_3_needs_no_run(tmp_path):
     assert (tmp_path / "figure3.png").exists()
 
 
-@pytest.mark.parametrize("verb", ["tolerance", "variance"])
+@pytest.mark.parametrize("verb", ["tolerance", "samplers", "variance"])
 def test_a_diverged_training_is_a_result(folder, tmp_path, verb):
     from lsgm.models import load_model, save_model
 
@@ -95,7 +132,7 @@ def test_a_diverged_training_is_a_result(folder, tmp_path, verb):
     assert "loss is not finite" in found["reason"]
 
 
-@pytest.mark.parametrize("verb", ["tolerance", "variance"])
+@pytest.mark.parametrize("verb", ["tolerance", "samplers", "variance"])
 def test_a_vae_alone_is_refused(folder, tmp_path, capsys, verb):
     files = ["--data", str(folder / "data.safetensors"), "--model", str(folder / "vae" / "model.safetensors")]
     assert main([verb, *words("mnist_vae"), *files, "--out", str(tmp_path / "m.json")]) == 2
@@ -109,6 +146,7 @@ def test_a_vae_alone_is_refused(folder, tmp_path, capsys, verb):
     [
         (["4", "--tolerance", "absent.json"], "absent.json"),
         (["variance", "--variance", "absent.json"], "absent.json"),
+        (["samplers", "--samplers", "absent.json"], "absent.json"),
         (["curves", *chain.settings("mnist"), "--curves", "absent.jsonl"], "absent.jsonl"),
         (["curves", *chain.settings("mnist")], "--curves FILE is missing"),
     ],
@@ -121,7 +159,11 @@ def test_mistakes_end_with_one_line(tmp_path, capsys, command, expected):
 
 
 @pytest.mark.parametrize(
-    "command", [["tolerance"], ["variance"], *(["figure", name] for name in ("3", "4", "5", "variance", "curves"))]
+    "command",
+    [
+        *(["tolerance"], ["samplers"], ["variance"]),
+        *(["figure", name] for name in ("3", "4", "5", "samplers", "variance", "curves")),
+    ],
 )
 def test_help_explains(command, capsys):
     with pytest.raises(SystemExit) as end:

@@ -15,7 +15,7 @@ from lsgm.cli.main import main
 from lsgm.models import load_model
 from lsgm.reporting.metrics import read_metrics
 
-QUICK = ("evaluate.nelbo.num_images=8", "sample.num_samples=8", "sample.tol=1e-3", "evaluate.nelbo.tol=1e-3")
+QUICK = ("evaluate.nelbo.num_images=8", "sample.num_samples=8", "sample.tol=1e-3", "evaluate.nelbo.num_steps=8")
 
 
 @pytest.fixture(scope="module")

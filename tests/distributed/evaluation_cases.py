@@ -19,7 +19,7 @@ from lsgm.randomness import normal
 from lsgm.sampling import NumericalError, sample_images
 from lsgm.sampling import images as images_module
 
-NELBO = NelboConfig(num_iw_samples=2, tol=1e-2, batch_size=3)
+NELBO = NelboConfig(num_iw_samples=2, num_steps=4, batch_size=3)
 # Five batches, the last one smaller: an odd number for two processes.
 SAMPLE = SampleConfig(num_samples=13, batch_size=3, tol=1e-2, num_steps=4)
 FRECHET = FrechetConfig(features="random_conv", batch_size=16)
@@ -50,7 +50,7 @@ def measurements(path: Path) -> dict[str, object]:
         found[solver] = (drawn.images, drawn.nfe_mean, drawn.num_batches)
     nelbo = evaluate_nelbo(lsgm, grey(7, 1), settings, 0, "cpu")
     bound = importance_weighted_bound(Lsgm(lsgm.vae), grey(7, 1), settings, 0, "cpu")
-    found["nelbo"] = (nelbo.per_image, nelbo.mean_nats, nelbo.nfe_mean, nelbo.cross_entropy)
+    found["nelbo"] = (nelbo.per_image, nelbo.mean_nats, nelbo.nfe_mean, nelbo.cross_entropy, nelbo.errors)
     found["bound"] = (bound.per_image, bound.mean_nats)
     for parts in (1, 3):
         chosen = FRECHET.model_copy(update={"official_processes": parts})

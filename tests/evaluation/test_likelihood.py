@@ -118,19 +118,6 @@ def test_nfe_is_per_solve_and_complete():
     assert prior.calls == 2 * result.nfe and result.nfe > 8
 
 
-@pytest.mark.parametrize("kind", PROBES)
-def test_probes_belong_to_samples(kind):
-    all_rows = draw_probes(range(6), SHAPE, kind, 2, seed=4)
-    some_rows = draw_probes([5, 2], SHAPE, kind, 1, seed=4)
-    assert torch.equal(some_rows[0], all_rows[0][[5, 2]])
-    assert not torch.equal(all_rows[0], all_rows[1])
-    assert not torch.equal(all_rows[0], draw_probes(range(6), SHAPE, kind, 1, seed=5)[0])
-    if kind == "rademacher":
-        assert torch.equal(all_rows[0].abs(), torch.ones(6, *SHAPE))
-    many = draw_probes(range(2000), (1, 1, 1), kind, 1, seed=4)[0].flatten()
-    assert many.mean().abs() < 0.1 and many.var().item() == pytest.approx(1, abs=0.15)
-
-
 def test_parameters_get_no_gradient_and_graph_is_not_kept():
     class Network(nn.Module):
         sde = sde_named("vpsde")

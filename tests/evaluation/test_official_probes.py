@@ -97,7 +97,8 @@ def test_switch_of_the_nelbo(official):
     results = []
     for probe in ("gaussian", "rademacher"):
         model = ToyModel(LinearVae(), GaussianPrior(sde_named("vpsde"), mean, variance))
-        config = toy_config(official_probes=official, probe=probe, tol=1e-2, time_end=1e-3)
+        settings = {"solver": "adaptive", "official_probes": official, "probe": probe}
+        config = toy_config(tol=1e-2, time_end=1e-3, **settings)
         results.append(evaluate_nelbo(model, images, config, 1, torch.device("cpu")))
         assert results[-1].nfe_mean == model.prior.calls
     first, second = results

@@ -12,7 +12,7 @@ class Departure:
     """One departure, or several with one switch.
 
     Attributes:
-        items: numbers in method 13.
+        items: numbers in method 13; a dash for what stands elsewhere, in method 9.
         what: the published code does.
         switches: keys of our settings; none where no number depends on it.
         tests: files below tests that show what a switch does.
@@ -67,6 +67,12 @@ DEPARTURES = (
         "the ancestral sampler takes every SDE for a variance-preserving one",
         ("sample.official_discretisation",),
         ("sampling/test_official_discretisation.py",),
+    ),
+    Departure(
+        "-",
+        "the adaptive solver takes the same steps with all samples of a batch, by the error's mean over the batch",
+        ("sample.official_error_norm",),
+        ("parity/cases_ode.py", "sampling/test_official_error_norm.py"),
     ),
     Departure("10", "the joint mode of algorithm 2 needs Apex; no number depends on it", (), ()),
     Departure(

@@ -62,12 +62,13 @@ float32 times near 1.
 SOLVERS = """\
 ## Solvers
 
-Gaussian data, for which the flow and the likelihood have closed forms. Ours is torchdiffeq's Dormand-Prince pair with
-float64 states, theirs SciPy's; with one tolerance they take other steps, so that the results differ by about the error
-of either. What agrees to rounding is the closed form; what the solvers show is that both approach it, with errors of
-one order at each tolerance (allowed is ten times the published error of the same array, at 1e-2, where a run is two or
-three steps, 25 times), and that they call the right-hand side equally often but for two steps. Largest deviation from
-the closed form over four SDEs, three cut-offs, and both the plain and the mixed score:
+Gaussian data, for which the flow and the likelihood have closed forms. Ours is the Dormand-Prince pair with float64
+states, theirs SciPy's; with one tolerance they take other steps, so that the results differ by about the error of
+either. Samples are drawn with one error norm for the batch, as theirs; likelihoods are solved each by itself. What
+agrees to rounding is the closed form; what the solvers show is that both approach it, with errors of one order at each
+tolerance (allowed is ten times the published error of the same array, at 1e-2, where a run is two or three steps, 25
+times), and that they call the right-hand side equally often but for two steps. Largest deviation from the closed form
+over four SDEs, three cut-offs, and both the plain and the mixed score:
 """
 COMPARISONS = "## Comparisons\n\nEvery value of a file is in one of these, or in the list of what is not compared.\n"
 EXCLUDED = "## Not compared\n"

@@ -7,7 +7,7 @@ import itertools
 from fake_metrics import make_metrics
 from matplotlib.text import Text
 
-from lsgm.reporting.figure_measurements import ToleranceSweep, VarianceStudy
+from lsgm.reporting.figure_measurements import SamplerStudy, ToleranceSweep, VarianceStudy
 
 LONG = "data set; widths, cells and groups of both networks; training length; number of test images and samples"
 SMALLEST_FONT = 7.0  # points
@@ -28,6 +28,28 @@ def make_sweep(run: str = "cifar10_best_fid", **changes) -> ToleranceSweep:
     ]
     sizes = {"num_samples": 50_000, "batch_size": 100, "time_end": 1e-5}
     return ToleranceSweep.model_validate({**header(run), "points": points, **sizes, **changes})
+
+
+def make_samplers(run: str = "cifar10_best_fid", **changes) -> SamplerStudy:
+    frechet = make_metrics().frechet
+    points = [
+        {
+            "solver": solver,
+            "setting": setting,
+            "nfe": nfe,
+            "seconds_per_batch": nfe / 20,
+            "latent_error": error,
+            "frechet": frechet.model_copy(update={"value": value}),
+        }
+        for solver, setting, nfe, error, value in [
+            *(("ode", 1e-1, 14, 0.3, 20.0), ("ode", 1e-3, 44, 0.05, 7.5), ("ode", 1e-5, 380, 0.004, 7.2)),
+            *(("heun", 6, 6, 0.1, 8.0), ("heun", 10, 10, 0.03, 7.3)),
+            *(("multistep", 6, 6, 0.04, 7.4), ("multistep", 10, 10, 0.02, 7.2)),
+        ]
+    ]
+    sizes = {"num_samples": 50_000, "batch_size": 100, "num_latents": 100, "time_end": 1e-5, "order": 2}
+    reference = {"reference_tol": 1e-7, "reference_nfe": 900, "latent_std": 1.3, "sde": "vpsde"}
+    return SamplerStudy.model_validate({**header(run), "points": points, **sizes, **reference, **changes})
 
 
 def make_study(run: str = "cifar10_best_fid", times=("uniform", "ll", "un", "re"), **changes) -> VarianceStudy:

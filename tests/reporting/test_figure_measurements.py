@@ -6,13 +6,17 @@ import json
 
 import pytest
 from pydantic import ValidationError
-from reporting.figure_cases import make_study, make_sweep
+from reporting.figure_cases import make_samplers, make_study, make_sweep
 
 from lsgm.config import ConfigError
-from lsgm.reporting.figure_measurements import read_tolerance, read_variance
+from lsgm.reporting.figure_measurements import read_samplers, read_tolerance, read_variance
 from lsgm.reporting.section_file import write_section
 
-CASES = {"tolerance": (make_sweep, read_tolerance), "variance": (make_study, read_variance)}
+CASES = {
+    "tolerance": (make_sweep, read_tolerance),
+    "samplers": (make_samplers, read_samplers),
+    "variance": (make_study, read_variance),
+}
 
 
 @pytest.mark.parametrize("verb", CASES)

@@ -85,7 +85,7 @@ def test_records_of_earlier_versions_are_read(tmp_path):
     content = json.loads(path.read_text())
     later = {
         "training": ("processes", "data_checksum", "versions", "dirty", "commit", "device", "backbone"),
-        "sampling": ("processes", "versions", "dirty", "commit", "device"),
+        "sampling": ("nfe_per_image", "processes", "versions", "dirty", "commit", "device"),
         "provenance": ("processes",),
     }
     for part, names in later.items():

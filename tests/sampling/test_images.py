@@ -8,7 +8,8 @@ from toy_gaussian import GaussianPrior, sde_named
 from toy_vae import BatchNormVae, LinearVae, ToyModel
 
 from lsgm.config import SampleConfig
-from lsgm.sampling import NumericalError, PriorSamples, SolverError, iterate_images, sample_images
+from lsgm.randomness import normal_rows
+from lsgm.sampling import SAMPLERS, NumericalError, PriorSamples, SolverError, iterate_images, sample_images
 
 CPU = torch.device("cpu")
 
@@ -22,12 +23,12 @@ def settings(**keys) -> SampleConfig:
     return SampleConfig(**{"num_samples": 7, "batch_size": 3, "num_steps": 10, **keys})
 
 
-@pytest.mark.parametrize("solver", ["ode", "ancestral"])
+@pytest.mark.parametrize("solver", SAMPLERS)
 @pytest.mark.parametrize("with_prior", [True, False])
 def test_images_do_not_depend_on_batch_size(solver, with_prior):
     model = lsgm() if with_prior else ToyModel(LinearVae())
     results = [
-        sample_images(model, settings(solver=solver, batch_size=size, tol=1e-7), 5, CPU).images for size in (1, 3, 7)
+        sample_images(model, settings(solver=solver, batch_size=size, tol=1e-3), 5, CPU).images for size in (1, 3, 7)
     ]
     assert results[0].shape == (7, 1, 4, 4) and results[0].dtype == torch.float32
     for other in results[1:]:
@@ -94,6 +95,23 @@ def test_nfe_is_the_mean_over_batches():
     assert samples.nfe_mean == pytest.approx(sum(batches) / 3)
     assert model.prior.calls == 2 * sum(batches)
     assert sample_images(ToyModel(LinearVae()), config, 5, CPU).nfe_mean == 0
+
+
+def test_evaluations_of_an_image_are_a_mean_over_images_and_do_not_depend_on_batches(monkeypatch):
+    monkeypatch.setattr("lsgm.sampling.images.normal_rows", dear_last_image)
+    results = [sample_images(lsgm(), settings(batch_size=size), 5, CPU) for size in (1, 3, 7)]
+    assert len({samples.nfe_per_image for samples in results}) == 1
+    alone, _, together = results
+    assert alone.nfe_mean == alone.nfe_per_image < together.nfe_mean
+    ancestral = sample_images(lsgm(), settings(solver="ancestral"), 5, CPU)
+    assert ancestral.nfe_per_image == ancestral.nfe_mean == 10
+    assert sample_images(ToyModel(LinearVae()), settings(), 5, CPU).nfe_per_image == 0
+
+
+def dear_last_image(indices, *key):
+    """The draws, but those of the last image far out, which takes more steps."""
+    scale = torch.tensor([30.0 if index == 6 else 1.0 for index in indices])
+    return normal_rows(indices, *key) * scale.reshape(-1, 1, 1, 1)
 
 
 def test_values_are_clamped_to_the_unit_interval():

@@ -11,14 +11,15 @@ from workflow.test_plan import jobs
 
 def test_all_figures():
     count = jobs("all_figures", "--config", "scale=test", "--forceall")
-    assert {name: count[name] for name in ("figure3", "figure4", "figure5", "figure_variance")} == {
+    assert {name: count[name] for name in ("figure3", "figure4", "figure5", "figure_samplers", "figure_variance")} == {
         "figure3": 1,
         "figure4": 1,
         "figure5": 1,
+        "figure_samplers": 1,
         "figure_variance": 1,
     }
     assert count["figure_curves"] == 10, "the rows of ours in Tables 2 to 5, not the cells of Table 6"
-    assert (count["tolerance"], count["variance"]) == (2, 2)
+    assert (count["tolerance"], count["samplers"], count["variance"]) == (2, 2, 2)
     assert "evaluate" not in count, "tables are another target"
 
 

@@ -48,7 +48,9 @@ def expected() -> dict[str, str]:
     tables = [f"table{number}" for number in TABLES] + ["extra_ablation"]
     files = {f"tables/{table}.csv": "Tables" for table in tables}
     files |= {f"report/{table}.html": "Tables" for table in tables}
-    files |= {f"figures/{figure}.png": "Figures" for figure in ("figure3", "figure4", "figure5", "variance")}
+    files |= {
+        f"figures/{figure}.png": "Figures" for figure in ("figure3", "figure4", "figure5", "samplers", "variance")
+    }
     files |= {f"figures/curves/{run}.png": "Training curves" for run in CURVES}
     files |= {f"{run}/metrics.json": "Runs" for run in EVALUATED} | {"report/runs.html": "Runs"}
     records = ("training.json", "model.config.yaml")

@@ -8,6 +8,7 @@ localrules:
     extra_ablation_table,
     figure3,
     figure4,
+    figure_samplers,
     figure_variance,
     figure_curves,
 

@@ -5,6 +5,7 @@ DEMO_FIGURE4_RUNS = ["cifar10_best_fid"]
 FIGURE5_RUNS = ["mnist", "omniglot", "cifar10_best_fid", "celebahq256"]
 # One run for each of the paper's two forward processes.
 VARIANCE_RUNS = ["cifar10_best_fid", "cifar10_best_nll"]
+SAMPLER_RUNS = VARIANCE_RUNS
 
 
 def figure_files(kind):
@@ -40,6 +41,11 @@ def tolerance_files(wildcards):
     """The measurements that Figure 4 is made from."""
     runs = DEMO_FIGURE4_RUNS if wildcards.scale == "demo" else FIGURE4_RUNS
     return [f"results/{wildcards.scale}/{run}/tolerance.json" for run in runs]
+
+
+def sampler_files(wildcards):
+    """The measurements that the figure of the samplers is made from."""
+    return [f"results/{wildcards.scale}/{run}/samplers.json" for run in SAMPLER_RUNS]
 
 
 def variance_files(wildcards):

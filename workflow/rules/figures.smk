@@ -88,6 +88,34 @@ rule figure5:
         " --out {params.stem} > {log} 2>&1"
 
 
+rule figure_samplers:
+    input:
+        samplers=sampler_files,
+        code=REPORTING,
+    output:
+        png=report(
+            "results/{scale}/figures/samplers.png",
+            category="Figures",
+            labels={"figure": "Samplers", "shows": "error against evaluations"},
+            caption="../report/samplers.rst",
+        ),
+        pdf="results/{scale}/figures/samplers.pdf",
+    log:
+        "results/{scale}/logs/figure/samplers.log",
+    benchmark:
+        "results/{scale}/benchmarks/figure/samplers.tsv"
+    threads: needs("report", "threads")
+    resources:
+        mem_mb=needs("report", "mem_mb"),
+        runtime=needs("report", "runtime"),
+    params:
+        stem="results/{scale}/figures/samplers",
+    message:
+        "Figure of the samplers"
+    shell:
+        "lsgm figure samplers --samplers {input.samplers} --out {params.stem} > {log} 2>&1"
+
+
 rule figure_variance:
     input:
         variance=variance_files,

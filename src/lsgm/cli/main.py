@@ -10,6 +10,7 @@ import lsgm
 from lsgm.cli import dry_run, options, several
 from lsgm.cli.jobs import workflow_job
 from lsgm.cli.verbs import (
+    bench,
     doctor,
     evaluate,
     export_official,
@@ -21,6 +22,7 @@ from lsgm.cli.verbs import (
     publish,
     runs,
     sample,
+    samplers,
     schema,
     table,
     tolerance,
@@ -38,6 +40,7 @@ VERBS = (
     sample,
     evaluate,
     tolerance,
+    samplers,
     variance,
     table,
     figure,
@@ -48,6 +51,7 @@ VERBS = (
     import_official,
     export_official,
     doctor,
+    bench,
 )
 
 

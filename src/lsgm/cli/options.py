@@ -199,11 +199,11 @@ def _device(name: str) -> str:
     return name
 
 
-def require_output_folder(path: Path) -> None:
+def require_output_folder(path: Path, option: str = "--out") -> None:
     """Make the folder of an output file; a folder in the file's place is an error now, not after the work."""
     if path.is_dir():
-        raise ConfigError(f"--out {path}: is a folder; give the name of a file")
+        raise ConfigError(f"{option} {path}: is a folder; give the name of a file")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--out {path}: its folder cannot be made ({error})") from None
+        raise ConfigError(f"{option} {path}: its folder cannot be made ({error})") from None

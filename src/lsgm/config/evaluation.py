@@ -17,9 +17,15 @@ class SampleConfig(Section):
 
     num_samples: int = Field(50_000, ge=1)
     batch_size: int = Field(100, ge=1)
-    solver: Literal["ode", "ancestral"] = "ode"
+    solver: Literal["ode", "multistep", "heun", "ancestral"] = Field(
+        "ode", description="adaptive ODE; the same ODE in few fixed steps, multistep or Heun's; or ancestral sampling"
+    )
     tol: float = Field(1.0e-5, gt=0, description="rtol = atol of the adaptive solver")
-    time_end: float = Field(1.0e-5, gt=0, lt=1, description="t_o: where the ODE stops")
+    time_end: float = Field(1.0e-5, gt=0, lt=1, description="t_o: where the ODE stops, whichever solver takes it")
+    evaluations: int = Field(
+        10, ge=2, description="of the network, by the solvers of fixed steps: one a step (multistep) or two (heun)"
+    )
+    order: int = Field(2, ge=1, le=3, description="of the multistep solver; 3 for networks smooth in time")
     num_steps: int = Field(1000, ge=2, description="T of the ancestral sampler")
     step_variance: Literal["beta", "beta_post"] = Field("beta", description="noise variance of the ancestral sampler")
     prior_temperature: float = Field(1.0, gt=0)
@@ -30,20 +36,52 @@ class SampleConfig(Section):
     official_mask: bool = Field(
         False, description="parity switch: the network sees inactive channels too, as in the authors' evaluation"
     )
+    official_error_norm: bool = Field(
+        False,
+        description="parity switch: the adaptive solver takes the same steps with a whole batch, by its mean error",
+    )
     batch_statistics: bool = Field(False, description="the decoder's batch norms use each generated batch's statistics")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SampleConfig:
+        if self.solver == "multistep" and self.evaluations < self.order + 1:
+            raise ValueError(
+                f"sample.evaluations = {self.evaluations} is too few for sample.order = {self.order} of the multistep "
+                f"solver, which needs {self.order + 1}; raise it, or lower the order"
+            )
+        if self.solver == "heun" and self.evaluations % 2:
+            raise ValueError(
+                f"sample.evaluations = {self.evaluations} is odd, but sample.solver = heun takes two in each step; "
+                f"take {self.evaluations + 1}"
+            )
+        return self
+
+    @property
+    def solver_words(self) -> str:
+        """The solver as results name it."""
+        return f"multistep of order {self.order}" if self.solver == "multistep" else self.solver
 
 
 class NelboConfig(Section):
     """NELBO by the probability-flow ODE (method 9)."""
 
-    tol: float = Field(1.0e-5, gt=0)
-    time_end: float = Field(1.0e-5, gt=0, lt=1)
+    solver: Literal["multistep", "adaptive"] = Field(
+        "multistep", description="fixed steps with new trace probes at each, or adaptive steps with a fixed probe"
+    )
+    num_steps: int = Field(75, ge=2, description="of the multistep solver; one evaluation more")
+    tol: float = Field(1.0e-5, gt=0, description="rtol = atol of the adaptive solver")
+    time_end: float = Field(1.0e-5, gt=0, lt=1, description="t_o: where the ODE ends that starts at t = 1")
     probe: Literal["rademacher", "gaussian"] = "rademacher"
-    num_probes: int = Field(1, ge=1, description="solves per image, each with its own trace probe")
+    num_probes: int | None = Field(
+        None,
+        ge=1,
+        description="multistep: trace probes at each evaluation (null: 2); adaptive: solves per image, each with its "
+        "own probe (null: 1); at least 2 give a standard error of the probes",
+    )
     batch_size: int = Field(100, ge=1)
     num_images: int | None = Field(None, ge=1, description="first images of the test set; null: all")
     official_probes: bool = Field(
-        False, description="parity switch: Gaussian probes, drawn anew at every evaluation of the trace"
+        False, description="parity switch: adaptive steps, and Gaussian probes drawn anew at every evaluation"
     )
     official_mask: bool = Field(
         False, description="parity switch: the network sees inactive channels too, as in the authors' evaluation"
@@ -52,6 +90,25 @@ class NelboConfig(Section):
         1, ge=1, description="parity switch: first images count twice until so many processes have equally many"
     )
     num_iw_samples: int = Field(1000, ge=1, description="K of the importance-weighted bound, VAE backbone only")
+
+    @property
+    def takes_fixed_steps(self) -> bool:
+        """Whether log p(z_0) is solved for in fixed steps; the authors' probes come with the adaptive solver."""
+        return self.solver == "multistep" and not self.official_probes
+
+    @property
+    def probe_count(self) -> int:
+        """`num_probes`, or what its null means for the solver."""
+        return self.num_probes or (2 if self.takes_fixed_steps else 1)
+
+    @property
+    def solver_words(self) -> str:
+        """The solver as results name it."""
+        probes = "Gaussian" if self.official_probes or self.probe == "gaussian" else "Rademacher"
+        if self.takes_fixed_steps:
+            return f"multistep, {self.num_steps} steps, {self.probe_count} new {probes} probes at each"
+        words = "new probes at each evaluation" if self.official_probes else "a fixed probe each"
+        return f"adaptive, tolerance {self.tol:g}, {self.probe_count} solves, {probes}, {words}"
 
 
 class FrechetConfig(Section):

@@ -16,7 +16,7 @@ from .figures import FiguresConfig
 from .model import PriorConfig, VaeConfig
 from .training import PretrainConfig, TrainConfig
 
-Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate", "tolerance", "variance"]
+Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate", "tolerance", "samplers", "variance"]
 
 # Raise it when a change to the code makes earlier results wrong: the workflow then redoes them.
 RESULTS_VERSION = 2
@@ -31,6 +31,7 @@ STAGE_SECTIONS: dict[Stage, tuple[str, ...]] = {
     "sample": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample"),
     "evaluate": _MEASURED,
     "tolerance": (*_MEASURED, "figures"),
+    "samplers": (*_MEASURED, "figures"),
     "variance": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "figures"),
 }
 

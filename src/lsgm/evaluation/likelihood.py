@@ -1,61 +1,39 @@
-"""log p(z_0) under the prior by the instantaneous change of variables (LSGM section 2; method 9).
+"""log p(z_0) under the prior by the instantaneous change of variables, adaptive steps (LSGM section 2; method 9).
 
 log p(z_0) = log N(z(1); 0, base variance) + integral over [t_o, 1] of tr(dF/dz), z(t_o) = z_0, F the probability flow.
 The trace is estimated with one probe n per solve (Hutchinson): n^T J n. The parts of J that are known - f(t) I, and the
-Normal part of a mixed score - enter exactly. A probe that stays fixed during a solve keeps the right-hand side smooth;
-drawing it anew at every call is unbiased too, but the adaptive solver pays for the noise with several times the
-evaluations: `lsgm.evaluation.official_probes` does so, as a parity switch.
+Normal part of a mixed score - enter exactly. A probe that stays fixed during a solve keeps the right-hand side smooth,
+but its noise does not average out along the path. Drawing it anew at every call makes an adaptive solver pay for the
+noise with several times the evaluations: `lsgm.evaluation.official_probes` does so, as a parity switch. Fixed steps,
+the default, need not choose: `lsgm.evaluation.fixed_steps`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lsgm.config import NelboConfig
-from lsgm.randomness import normal_rows, uniform_rows
-from lsgm.sampling import Prior, flow_coefficients, integrate, predict_noise, state_dtype
+from lsgm.sampling import Prior, flow_coefficients, integrate_each, predict_noise, state_dtype
 from lsgm.sampling.solver import State
-
-PROBE_PURPOSE = "likelihood: trace probe"
 
 
 class PriorLogProb(NamedTuple):
-    """Log-probabilities in nats, (B,), in solver precision, and the mean number of evaluations of a solve."""
+    """log p(z_0) of a batch.
+
+    Attributes:
+        log_prob: (B,), nats, in solver precision.
+        nfe: evaluations of the prior in a solve; the mean, if there are several solves.
+        variance: of the first by the probes, (B,), nats²; NaN where there is one probe, from which it cannot be told.
+    """
 
     log_prob: Tensor
     nfe: float
-
-
-def draw_probes(
-    indices: Iterable[int],
-    shape: Sequence[int],
-    kind: Literal["rademacher", "gaussian"],
-    num_probes: int,
-    seed: int,
-) -> list[Tensor]:
-    """Draw probes with E[n n^T] = I, keyed by sample index and probe number.
-
-    Args:
-        indices: index of each sample in its data set.
-        shape: (C, r, r) of the latent.
-        kind: signs, which are exact for diagonal Jacobians, or standard normals.
-        num_probes: probes per sample.
-        seed: of the draws.
-
-    Returns:
-        `num_probes` tensors (B, C, r, r).
-
-    Source: Hutchinson (1990); method 9.
-    """
-    indices = list(indices)
-    if kind == "gaussian":
-        return [normal_rows(indices, shape, seed, PROBE_PURPOSE, number) for number in range(num_probes)]
-    uniforms = (uniform_rows(indices, shape, seed, PROBE_PURPOSE, number) for number in range(num_probes))
-    return [torch.where(uniform < 0.5, -1.0, 1.0) for uniform in uniforms]
+    variance: Tensor
 
 
 def prior_log_prob(prior: Prior, latent: Tensor, probes: Sequence[Tensor], config: NelboConfig) -> PriorLogProb:
@@ -75,26 +53,38 @@ def prior_log_prob(prior: Prior, latent: Tensor, probes: Sequence[Tensor], confi
     """
     if not probes:
         raise ValueError("log p(z_0) needs at least one trace probe")
-    solves = [_solve(prior, latent, probe, config) for probe in probes]
-    log_prob = torch.stack([solve.log_prob for solve in solves]).mean(dim=0)
-    return PriorLogProb(log_prob, sum(solve.nfe for solve in solves) / len(solves))
+    return mean_of_solves([_solve(prior, latent, probe, config) for probe in probes])
+
+
+def mean_of_solves(solves: Sequence[tuple[Tensor, int]]) -> PriorLogProb:
+    """Average independent solves, each given by its log-probabilities (B,) and its evaluations."""
+    log_probs, evaluations = zip(*solves, strict=True)
+    values = torch.stack(log_probs)
+    return PriorLogProb(values.mean(dim=0), sum(evaluations) / len(solves), variance_of_mean(values))
+
+
+def variance_of_mean(values: Tensor) -> Tensor:
+    """Variance of the mean over the first axis, from the spread along it; NaN if its length is 1."""
+    count = len(values)
+    return values.var(dim=0) / count if count > 1 else torch.full_like(values[0], math.nan)
 
 
 @torch.no_grad()
-def _solve(prior: Prior, latent: Tensor, probe: Tensor, config: NelboConfig) -> PriorLogProb:
+def _solve(prior: Prior, latent: Tensor, probe: Tensor, config: NelboConfig) -> tuple[Tensor, int]:
     dtype = state_dtype(latent.device)
     probe = probe.to(latent.device, dtype)
     dimensions = latent[0].numel()
 
     # The trace is integrated per latent dimension, so that one tolerance means the same for both parts of the state.
-    def right_hand_side(time: Tensor, state: State) -> State:
+    def right_hand_side(time: Tensor, state: State, probe: Tensor) -> State:
         flow = flow_coefficients(prior.sde, time)
         prediction, trace = _prediction_and_trace(prior, state[0], time, probe)
-        return flow.linear * state[0] + flow.noise * prediction, flow.linear + flow.noise * trace / dimensions
+        return flow.velocity(state[0], prediction), flow.linear + flow.noise * trace / dimensions
 
     start = (latent.to(dtype), torch.zeros(latent.shape[0], dtype=dtype, device=latent.device))
-    (final, trace_mean), nfe = integrate(right_hand_side, start, config.time_end, 1.0, config.tol)
-    return PriorLogProb(prior.sde.base_log_prob(final) + trace_mean * dimensions, nfe)
+    solution = integrate_each(right_hand_side, start, config.time_end, 1.0, config.tol, (probe,))
+    final, trace_mean = solution.state
+    return prior.sde.base_log_prob(final) + trace_mean * dimensions, solution.calls
 
 
 def _prediction_and_trace(prior: Prior, latent: Tensor, time: Tensor, probe: Tensor) -> tuple[Tensor, Tensor]:

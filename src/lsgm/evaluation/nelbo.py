@@ -7,7 +7,7 @@ per image. For a VAE alone every group has the standard normal prior.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,13 +18,18 @@ from lsgm.config import ExperimentConfig, NelboConfig
 from lsgm.data import eval_batch
 from lsgm.sampling import NumericalError, Prior, evaluation_mode, every_channel_active, require_finite
 
-from .likelihood import PriorLogProb, draw_probes, prior_log_prob
+from .fixed_steps import change_by_halving, fixed_step_log_prob
+from .likelihood import PriorLogProb, prior_log_prob
 from .official_probes import official_prior_log_prob
 from .posterior import PosteriorDraw, draw_posterior, posterior_noise, standard_normal_log_prob
+from .probes import draw_probes
+from .solve_errors import SolveErrors, solve_errors
 from .units import mean_over_processes, standard_error
 
 if TYPE_CHECKING:
     from lsgm.models.lsgm import Lsgm
+
+HALVING_IMAGES = 16  # enough for a mean, few enough not to count beside a test set
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,16 @@ class NelboTerms:
         negative_entropy: log q(z|x) at the draw.
         cross_entropy: -log p(z).
         nfe: mean evaluations of the prior per solve; 0 for a VAE alone.
+        probe_variance: of the cross entropy by the trace probes, nats²; NaN if they cannot tell, 0 for a VAE alone.
+        halving: NELBO of some images with half as many steps less the one with all, nats; None where it is not tried.
     """
 
     reconstruction: Tensor
     negative_entropy: Tensor
     cross_entropy: Tensor
     nfe: float
+    probe_variance: Tensor
+    halving: Tensor | None = None
 
     @property
     def total(self) -> Tensor:
@@ -50,7 +59,14 @@ class NelboTerms:
 
     def cpu(self) -> NelboTerms:
         """The same on the CPU."""
-        return NelboTerms(self.reconstruction.cpu(), self.negative_entropy.cpu(), self.cross_entropy.cpu(), self.nfe)
+        return NelboTerms(
+            self.reconstruction.cpu(),
+            self.negative_entropy.cpu(),
+            self.cross_entropy.cpu(),
+            self.nfe,
+            self.probe_variance.cpu(),
+            None if self.halving is None else self.halving.cpu(),
+        )
 
 
 @dataclass(frozen=True)
@@ -66,6 +82,7 @@ class NelboResult:
         cross_entropy: mean of -log p(z).
         num_images: how many images.
         nfe_mean: evaluations of the prior per solve, mean over batches; 0 for a VAE alone.
+        errors: of the solves of the prior's ODE; None for a VAE alone.
         per_image: (N,), float64, in the order of the data.
     """
 
@@ -77,6 +94,7 @@ class NelboResult:
     num_images: int
     nfe_mean: float
     per_image: Tensor
+    errors: SolveErrors | None = None
 
     @property
     def entropy(self) -> float:
@@ -113,7 +131,12 @@ def evaluate_nelbo(
         noises = posterior_noise(model.vae.latent_shapes, indices, seed, 0, device)
         with torch.no_grad():
             draw = draw_posterior(model.vae, x, noises)
-        return nelbo_terms(model, draw, indices, settings, seed).cpu()
+        terms = nelbo_terms(model, draw, indices, settings, seed)
+        if number == 0 and model.prior is not None and settings.takes_fixed_steps:
+            few = slice(HALVING_IMAGES)
+            z0 = model.vae.join([group[few] for group in draw.latents[: model.vae.num_prior_groups]])
+            terms = replace(terms, halving=change_by_halving(model.prior, z0, indices[few], settings, seed))
+        return terms.cpu()
 
     mask = every_channel_active(model.prior) if settings.official_mask else nullcontext()
     with evaluation_mode(model), mask:
@@ -150,13 +173,14 @@ def nelbo_terms(model: Lsgm, draw: PosteriorDraw, indices: list[int], settings: 
         NumericalError: a term is not finite.
     """
     if model.prior is None:
-        log_prior, nfe = standard_normal_log_prob(draw.latents), 0.0
+        log_prior = standard_normal_log_prob(draw.latents)
+        solved = PriorLogProb(log_prior, 0.0, torch.zeros_like(log_prior))
     else:
         top = model.vae.num_prior_groups
         z0 = model.vae.join(draw.latents[:top])
-        log_p0, nfe = _prior_log_prob(model.prior, z0, indices, settings, seed)
-        log_prior = log_p0 + standard_normal_log_prob(draw.latents[top:]).to(log_p0)
-    terms = NelboTerms(draw.reconstruction, draw.log_q, -log_prior, nfe)
+        solved = _prior_log_prob(model.prior, z0, indices, settings, seed)
+        log_prior = solved.log_prob + standard_normal_log_prob(draw.latents[top:]).to(solved.log_prob)
+    terms = NelboTerms(draw.reconstruction, draw.log_q, -log_prior, solved.nfe, solved.variance)
     require_finite(terms.reconstruction, "reconstruction term of the NELBO")
     require_finite(terms.negative_entropy, "log q of the NELBO")
     require_finite(terms.cross_entropy, "cross entropy of the NELBO")
@@ -166,7 +190,9 @@ def nelbo_terms(model: Lsgm, draw: PosteriorDraw, indices: list[int], settings: 
 def _prior_log_prob(prior: Prior, z0: Tensor, indices: list[int], settings: NelboConfig, seed: int) -> PriorLogProb:
     if settings.official_probes:
         return official_prior_log_prob(prior, z0, indices, settings, seed)
-    probes = draw_probes(indices, z0.shape[1:], settings.probe, settings.num_probes, seed)
+    if settings.takes_fixed_steps:
+        return fixed_step_log_prob(prior, z0, indices, settings, seed)
+    probes = draw_probes(indices, z0.shape[1:], settings.probe, settings.probe_count, seed)
     return prior_log_prob(prior, z0, probes, settings)
 
 
@@ -184,4 +210,12 @@ def _summarise(batches: list[NelboTerms], num_processes: int) -> NelboResult:
         num_images=total.numel(),
         nfe_mean=sum(batch.nfe for batch in batches) / len(batches),
         per_image=total,
+        errors=_errors(batches),
     )
+
+
+def _errors(batches: list[NelboTerms]) -> SolveErrors | None:
+    if all(batch.nfe == 0 for batch in batches):
+        return None
+    changes = [batch.halving for batch in batches if batch.halving is not None]
+    return solve_errors(torch.cat([batch.probe_variance for batch in batches]), changes[0] if changes else None)

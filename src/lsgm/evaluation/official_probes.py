@@ -19,7 +19,7 @@ from lsgm.randomness import normal_rows
 from lsgm.sampling import Prior, flow_coefficients, integrate, predict_noise, state_dtype
 from lsgm.sampling.solver import State
 
-from .likelihood import PriorLogProb
+from .likelihood import PriorLogProb, mean_of_solves
 
 OFFICIAL_PROBE_PURPOSE = "likelihood: trace probe of one call"
 
@@ -44,15 +44,15 @@ def official_prior_log_prob(
 
     Source: Grathwohl et al. (2019) Algorithm 1; method 9 and 13.
     """
-    solves = [_solve(prior, latent, indices, config, seed, number) for number in range(config.num_probes)]
-    log_prob = torch.stack([solve.log_prob for solve in solves]).mean(dim=0)
-    return PriorLogProb(log_prob, sum(solve.nfe for solve in solves) / len(solves))
+    return mean_of_solves(
+        [_solve(prior, latent, indices, config, seed, number) for number in range(config.probe_count)]
+    )
 
 
 @torch.no_grad()
 def _solve(
     prior: Prior, latent: Tensor, indices: Sequence[int], config: NelboConfig, seed: int, number: int
-) -> PriorLogProb:
+) -> tuple[Tensor, int]:
     dtype, shape = state_dtype(latent.device), latent.shape
     calls = count()
 
@@ -63,7 +63,7 @@ def _solve(
 
     start = torch.cat([latent.to(dtype).flatten(1), torch.zeros(shape[0], 1, dtype=dtype, device=latent.device)], dim=1)
     (final,), nfe = integrate(right_hand_side, (start,), config.time_end, 1.0, config.tol)
-    return PriorLogProb(prior.sde.base_log_prob(final[:, :-1]) + final[:, -1], nfe)
+    return prior.sde.base_log_prob(final[:, :-1]) + final[:, -1], nfe
 
 
 def _velocity_and_trace(prior: Prior, latent: Tensor, time: Tensor, probe: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""The files of what is measured for figures only: the sweep over the solver's tolerance, the objective's variance."""
+"""The files of what is measured for figures only: the solver's tolerance, the samplers, the objective's variance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .section_file import read_section
 
 
 class FigureMeasurement(Section):
-    """What both files say of the run. `reason` is there where nothing, or not all, could be measured."""
+    """What all these files say of the run. `reason` is there where nothing, or not all, could be measured."""
 
     run: str = Field(description="name of the experiment, or of the cell of Table 6")
     scale: str
@@ -36,6 +36,7 @@ class TolerancePoint(Section):
 
     tol: float = Field(gt=0, description="rtol = atol")
     nfe: float | None = Field(None, ge=0, description="evaluations of the prior per batch, mean over batches")
+    nfe_per_image: float | None = Field(None, ge=0, description="in which an image took part, mean over images")
     seconds_per_batch: float | None = Field(None, ge=0, description="wall time of prior and decoder")
     frechet: FrechetMetrics | None = None
 
@@ -48,6 +49,33 @@ class ToleranceSweep(FigureMeasurement):
     batch_size: int = Field(ge=1)
     time_end: float = Field(gt=0, lt=1)
     points: tuple[TolerancePoint, ...]
+
+
+class SamplerPoint(Section):
+    """One sampler at one setting. Numbers are null where it failed."""
+
+    solver: Literal["ode", "heun", "multistep"]
+    setting: float = Field(gt=0, description="tolerance of the ODE solver, or evaluations of the network")
+    nfe: float | None = Field(None, ge=0, description="evaluations of the prior per batch, mean over batches")
+    seconds_per_batch: float | None = Field(None, ge=0, description="wall time of prior and decoder")
+    latent_error: float | None = Field(None, ge=0, description="rms difference of z_0 from that of the reference")
+    frechet: FrechetMetrics | None = None
+
+
+class SamplerStudy(FigureMeasurement):
+    """What the figure of the samplers shows: each draws the same images, from the same noise."""
+
+    format: Literal["samplers 1"] = "samplers 1"
+    sde: str = Field(description="forward process, as in sde.type")
+    order: int = Field(ge=1, le=3, description="of the multistep solver")
+    num_samples: int = Field(ge=2, description="images per point")
+    batch_size: int = Field(ge=1)
+    num_latents: int = Field(ge=1, description="latents that are compared with the reference, the first ones")
+    time_end: float = Field(gt=0, lt=1)
+    reference_tol: float = Field(gt=0)
+    reference_nfe: float | None = Field(None, ge=0)
+    latent_std: float | None = Field(None, ge=0, description="standard deviation of the reference's z_0")
+    points: tuple[SamplerPoint, ...]
 
 
 class VariancePoint(Section):
@@ -79,6 +107,11 @@ class VarianceStudy(FigureMeasurement):
 def read_tolerance(path: Path) -> ToleranceSweep:
     """Read the file of `lsgm tolerance`; a ConfigError says what is wrong with it."""
     return read_section(path, ToleranceSweep, "tolerance")
+
+
+def read_samplers(path: Path) -> SamplerStudy:
+    """Read the file of `lsgm samplers`; a ConfigError says what is wrong with it."""
+    return read_section(path, SamplerStudy, "samplers")
 
 
 def read_variance(path: Path) -> VarianceStudy:

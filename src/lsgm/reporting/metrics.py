@@ -47,6 +47,19 @@ class NelboTerms(Section):
     cross_entropy: float = Field(description="-E log p(z)")
 
 
+class NelboErrors(Section):
+    """The two errors of log p(z_0), in the unit of the NELBO; null where the settings do not tell them."""
+
+    probe_stderr: float | None = Field(
+        ge=0, description="standard error of the mean by the random trace probes; a part of `stderr`"
+    )
+    probe_rms: float | None = Field(ge=0, description="that of a single image, root mean square over the images")
+    halving: float | None = Field(
+        description="NELBO with half as many steps less NELBO: the error of the steps taken is well below it"
+    )
+    halving_images: int | None = Field(ge=1, description="images that `halving` is the mean of")
+
+
 class NelboMetrics(Section):
     """Negative evidence lower bound: mean over test images, an upper bound on the negative log-likelihood."""
 
@@ -55,7 +68,9 @@ class NelboMetrics(Section):
     unit: Unit
     num_images: int = Field(ge=1)
     terms: NelboTerms
-    nfe: float | None = Field(None, ge=0, description="network evaluations per solve; null without an ODE")
+    nfe: float | None = Field(None, ge=0, description="network evaluations per solve of a batch; null without an ODE")
+    solver: str | None = Field(None, description="of the prior's ODE, in words; null: not known, or none")
+    errors: NelboErrors | None = Field(None, description="what that solver adds; null: not known, or no ODE")
     seconds: float = Field(ge=0)
 
 
@@ -87,7 +102,10 @@ class SamplingMetrics(Section):
 
     solver: str
     tol: float | None = Field(None, gt=0)
-    nfe: float | None = Field(None, ge=0)
+    nfe: float | None = Field(None, ge=0, description="network evaluations for a batch, mean over batches")
+    nfe_per_image: float | None = Field(
+        None, ge=0, description="in which an image took part, mean over images; null: not known, or none was drawn"
+    )
     seconds: float = Field(ge=0)
     num_samples: int = Field(ge=0)
     device: str | None = None

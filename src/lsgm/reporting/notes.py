@@ -135,8 +135,10 @@ def _sampling(measured: list[Metrics]) -> dict[str, str]:
     if sampling is not None:
         tol = "" if sampling.tol is None else f", tolerance {sampling.tol:g}"
         facts["sampling"] = f"sampled by {sampling.solver}{tol}"
-        every = (metrics.sampling and metrics.sampling.nfe for metrics in measured if metrics.frechet)
-        facts["sampling nfe"] = _nfe("NFE of a sample", every)
+        every = [metrics.sampling for metrics in measured if metrics.frechet and metrics.sampling]
+        facts["sampling nfe"] = _nfe("NFE of a batch of samples", (one.nfe for one in every))
+        if any(one.nfe_per_image != one.nfe for one in every):
+            facts["image nfe"] = _nfe("NFE of a sample, mean", (one.nfe_per_image for one in every))
     return facts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .metrics import NelboMetrics
 from .numbers import OurNumber
 from .run_records import RunRecord
 
@@ -20,6 +21,8 @@ def result_facts(record: RunRecord) -> Facts:
             f"reconstruction {terms.reconstruction:.4g}, negative entropy {terms.neg_entropy:.4g}, "
             f"cross entropy {terms.cross_entropy:.4g}"
         )
+        found["its ODE"] = nelbo.solver or ""
+        found |= _ode_errors(nelbo)
         found["NFE of the NELBO"] = "" if nelbo.nfe is None else f"{nelbo.nfe:.0f}"
     if metrics.nll is not None:
         nll = metrics.nll
@@ -40,6 +43,20 @@ def result_facts(record: RunRecord) -> Facts:
     return found
 
 
+def _ode_errors(nelbo: NelboMetrics) -> Facts:
+    """What the solve of the prior's ODE adds to the error of the NELBO."""
+    if nelbo.errors is None:
+        return {}
+    errors, facts = nelbo.errors, {}
+    if errors.probe_stderr is not None:
+        facts["error of the trace probes"] = (
+            f"± {errors.probe_stderr:.2g} {nelbo.unit}, of one image ± {errors.probe_rms:.2g}"
+        )
+    if errors.halving is not None:
+        facts["with half the steps"] = f"{errors.halving:+.2g} {nelbo.unit}, {errors.halving_images:,} images"
+    return facts
+
+
 def sampling_facts(record: RunRecord) -> Facts:
     """How the images were drawn."""
     sampling = record.measured.metrics.sampling if record.measured else None
@@ -48,7 +65,8 @@ def sampling_facts(record: RunRecord) -> Facts:
     return {
         "solver": sampling.solver + ("" if sampling.tol is None else f", tolerance {sampling.tol:g}"),
         "images": f"{sampling.num_samples:,}",
-        "NFE": "" if sampling.nfe is None else f"{sampling.nfe:.0f}",
+        "NFE of a batch": "" if sampling.nfe is None else f"{sampling.nfe:.0f}",
+        "NFE of an image, mean": "" if sampling.nfe_per_image is None else f"{sampling.nfe_per_image:.0f}",
         "wall time": duration(sampling.seconds),
         "device": machine(sampling.device, sampling.processes),
         "commit": commit(sampling.commit, sampling.dirty) if sampling.commit else "",

@@ -1,4 +1,8 @@
-"""Sampling: the probability-flow ODE, the ancestral sampler, and images (LSGM section 2; method 10)."""
+"""Sampling: the probability-flow ODE, adaptive or in few steps, the ancestral sampler, and images.
+
+To add a sampler: one function like `sample_ode` in a file of its own, one line in `SAMPLERS`, and its name in
+`SampleConfig.solver`. Source: LSGM section 2; method 10.
+"""
 
 from .ancestral import StepTable, sample_ancestral, step_table
 from .base import Prior, PriorSamples, StepNoise, predict_noise, state_dtype
@@ -6,11 +10,13 @@ from .errors import NumericalError, SolverError, require_finite
 from .images import ImageBatch, ImageSamples, iterate_images, sample_images
 from .modes import batch_statistics, evaluation_mode, every_channel_active
 from .ode import FlowCoefficients, OdeSolution, flow_coefficients, sample_ode, solve_probability_flow
+from .per_sample import EachSolution, integrate_each
 from .samplers import SAMPLERS, sample_prior
 from .solver import integrate
 
 __all__ = [
     "SAMPLERS",
+    "EachSolution",
     "FlowCoefficients",
     "ImageBatch",
     "ImageSamples",
@@ -26,6 +32,7 @@ __all__ = [
     "every_channel_active",
     "flow_coefficients",
     "integrate",
+    "integrate_each",
     "iterate_images",
     "predict_noise",
     "require_finite",

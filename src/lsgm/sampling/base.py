@@ -35,10 +35,17 @@ class PriorSamples:
     Attributes:
         latent: z_0, (B, C, r, r), in the precision of the solver.
         nfe: network evaluations that the batch took.
+        evaluations: those of each sample, (B,), of which `nfe` is the largest; None where every sample has `nfe`.
     """
 
     latent: Tensor
     nfe: int
+    evaluations: Tensor | None = None
+
+    @property
+    def nfe_per_sample(self) -> float:
+        """Network evaluations of a sample, mean over the batch."""
+        return float(self.nfe if self.evaluations is None else self.evaluations.double().mean())
 
 
 def state_dtype(device: torch.device) -> torch.dtype:
@@ -56,6 +63,27 @@ def predict_noise(prior: Prior, latent: Tensor, time: Tensor) -> Tensor:
     Returns:
         eps_theta(z_t, t), (B, C, r, r), in the precision of the prior.
     """
+    return _in_own_precision(prior, prior, latent, time)
+
+
+def predict_network(prior: Prior, latent: Tensor, time: Tensor) -> Tensor:
+    """Evaluate eps' of a mixed score; arguments and result as of `predict_noise`.
+
+    A prior that has no `network_prediction` is one without a Normal part: its prediction is eps'.
+    """
+    return _in_own_precision(prior, getattr(prior, "network_prediction", prior), latent, time)
+
+
+def network_share(prior: Prior) -> Tensor:
+    """Return alpha of the mixed score, (1, C, 1, 1), float64, on the CPU; 1 for a prior without a Normal part."""
+    if not hasattr(prior, "network_prediction"):
+        return torch.ones(1, 1, 1, 1, dtype=torch.float64)
+    return prior.alpha.detach().to("cpu", torch.float64)
+
+
+def _in_own_precision(
+    prior: Prior, function: Callable[[Tensor, Tensor], Tensor], latent: Tensor, time: Tensor
+) -> Tensor:
     parameters = prior.parameters() if isinstance(prior, torch.nn.Module) else iter(())
     dtype = next((parameter.dtype for parameter in parameters), latent.dtype)
-    return prior(latent.to(dtype), time.to(dtype).expand(latent.shape[0]))
+    return function(latent.to(dtype), time.to(dtype).expand(latent.shape[0]))

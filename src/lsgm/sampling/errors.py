@@ -16,12 +16,15 @@ class SolverError(NumericalError):
     Attributes:
         time: diffusion time t at which it stopped.
         cause: what happened there, in words.
+        sample: place in its batch, from 0, of the sample that it happened to, where the solver knows.
     """
 
-    def __init__(self, time: float, cause: str) -> None:
-        super().__init__(f"solver failed at t = {time:.6g}: {cause}")
+    def __init__(self, time: float, cause: str, sample: int | None = None) -> None:
+        which = "" if sample is None else f" (sample {sample} of the batch, from 0)"
+        super().__init__(f"solver failed at t = {time:.6g}: {cause}{which}")
         self.time = time
         self.cause = cause
+        self.sample = sample
 
 
 def require_finite(values: Tensor, what: str) -> None:

@@ -1,7 +1,7 @@
 """Images from a trained model: prior, finer latent groups, decoder mean (method 10).
 
-Every draw is keyed by the sample's index: image i is the same whatever the batch size, up to the solver's tolerance
-(its error norm spans the batch) and unless the decoder uses batch statistics.
+Every draw is keyed by the sample's index: image i is the same whatever the batch size, up to the rounding of the
+networks, unless the decoder uses batch statistics or one error norm spans the batch (`sample.official_error_norm`).
 """
 
 from __future__ import annotations
@@ -39,11 +39,14 @@ class ImageBatch:
         images: (B, C, H, W) in [0, 1], float32, on the CPU; padding is not cropped.
         nfe: evaluations of the prior for the batch, 0 for a VAE alone.
         seconds: wall time of prior and decoder, without drawing the noise.
+        nfe_per_image: evaluations in which an image took part, mean over the batch; at most `nfe`, since images that
+            the adaptive solver has finished take no part in the rest.
     """
 
     images: Tensor
     nfe: int
     seconds: float
+    nfe_per_image: float
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,17 @@ class ImageSamples:
     Attributes:
         images: (N, C, H, W) in [0, 1], float32, on the CPU; padding is not cropped. None in all processes but the
             first.
-        nfe_mean: evaluations of the prior, mean over batches.
+        nfe_mean: evaluations of the prior for a batch, mean over batches: the number that the paper reports.
         seconds: wall time of prior and decoder, summed over batches, whichever process drew them.
         num_batches: how many batches there were.
+        nfe_per_image: evaluations in which an image took part, mean over images.
     """
 
     images: Tensor | None
     nfe_mean: float
     seconds: float
     num_batches: int
+    nfe_per_image: float
 
 
 def sample_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.device | str) -> ImageSamples:
@@ -83,14 +88,15 @@ def sample_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.de
     pool = distributed.RowPool(config.num_samples)
     batches = _batches(config)
 
-    def draw(number: int) -> tuple[int, float]:
+    def draw(number: int) -> tuple[int, float, float]:
         batch = _sample_batch(model, config, batches[number], seed, torch.device(device))
         pool.put(batches[number].start, batch.images)
-        return batch.nfe, batch.seconds
+        return batch.nfe, batch.seconds, batch.nfe_per_image * len(batches[number])
 
     costs = distributed.collect(draw, len(batches), NumericalError)
-    nfe, seconds = (sum(part) for part in zip(*costs, strict=True))
-    return ImageSamples(pool.merge(), nfe / len(batches), seconds, len(batches))
+    nfe, seconds, of_images = (sum(part) for part in zip(*costs, strict=True))
+    count = len(batches)
+    return ImageSamples(pool.merge(), nfe / count, seconds, count, of_images / config.num_samples)
 
 
 def iterate_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.device | str) -> Iterator[ImageBatch]:
@@ -111,7 +117,7 @@ def _sample_batch(model: Lsgm, config: SampleConfig, indices: range, seed: int, 
     with evaluation_mode(model):
         started = _clock(device)
         with every_channel_active(model.prior) if config.official_mask else nullcontext():
-            latents, nfe = _sample_latents(model, config, noises, indices, seed)
+            latents, nfe, nfe_per_image = _sample_latents(model, config, noises, indices, seed)
         for latent in latents:
             require_finite(latent, "sampled latents")
         with batch_statistics(model.vae) if config.batch_statistics else nullcontext():
@@ -119,7 +125,7 @@ def _sample_batch(model: Lsgm, config: SampleConfig, indices: range, seed: int, 
         images = (mean.float().clamp(-1, 1) + 1) / 2
         seconds = _clock(device) - started
     require_finite(images, "sampled images")
-    return ImageBatch(images.cpu(), nfe, seconds)
+    return ImageBatch(images.cpu(), nfe, seconds, nfe_per_image)
 
 
 def _draw_noises(model: Lsgm, indices: range, seed: int, device: torch.device) -> list[Tensor]:
@@ -134,17 +140,18 @@ def _draw_noises(model: Lsgm, indices: range, seed: int, device: torch.device) -
 
 def _sample_latents(
     model: Lsgm, config: SampleConfig, noises: list[Tensor], indices: range, seed: int
-) -> tuple[list[Tensor], int]:
-    """Latents of all groups in decoding order, and the evaluations of the prior."""
+) -> tuple[list[Tensor], int, float]:
+    """Latents of all groups in decoding order, and the evaluations of the prior: for the batch, and for an image."""
     if model.prior is None:
-        return [config.vae_temperature * noise for noise in noises], 0
+        return [config.vae_temperature * noise for noise in noises], 0, 0.0
 
     def step_noise(step: int) -> Tensor:
         return normal_rows(indices, model.vae.prior_shape, seed, STEP_NOISE, step)
 
     samples = sample_prior(model.prior, noises[0], config, step_noise)
     top = model.vae.split(samples.latent.to(noises[0].dtype))
-    return [*top, *(config.vae_temperature * noise for noise in noises[1:])], samples.nfe
+    latents = [*top, *(config.vae_temperature * noise for noise in noises[1:])]
+    return latents, samples.nfe, samples.nfe_per_sample
 
 
 def _clock(device: torch.device) -> float:

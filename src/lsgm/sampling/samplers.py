@@ -10,11 +10,18 @@ from lsgm.config import SampleConfig
 
 from .ancestral import sample_ancestral
 from .base import Prior, PriorSamples, StepNoise
+from .heun import sample_heun
+from .multistep import sample_multistep
 from .ode import sample_ode
 
 Sampler = Callable[[Prior, Tensor, SampleConfig, StepNoise | None], PriorSamples]
 
-SAMPLERS: dict[str, Sampler] = {"ode": sample_ode, "ancestral": sample_ancestral}
+SAMPLERS: dict[str, Sampler] = {
+    "ode": sample_ode,
+    "multistep": sample_multistep,
+    "heun": sample_heun,
+    "ancestral": sample_ancestral,
+}
 
 
 def sample_prior(

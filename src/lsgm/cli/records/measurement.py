@@ -16,10 +16,11 @@ from lsgm.cli.records.origin import Clock, data_metrics, divergence, provenance
 from lsgm.cli.records.samples_file import SamplesRecord
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.data import Dataset
-from lsgm.evaluation import bits_per_dim, evaluate_nelbo, importance_weighted_bound
+from lsgm.evaluation import SolveErrors, bits_per_dim, evaluate_nelbo, importance_weighted_bound
 from lsgm.models import LoadedModel, parameter_counts, sha256_of
 from lsgm.reporting.metrics import (
     Metrics,
+    NelboErrors,
     NelboMetrics,
     NelboTerms,
     NllMetrics,
@@ -91,6 +92,7 @@ def measure(
             solver=record.solver,
             tol=record.tol if record.solver == "ode" else None,
             nfe=record.nfe,
+            nfe_per_image=record.nfe_per_image,
             seconds=record.seconds,
             num_samples=len(images),
             device=record.device,
@@ -130,7 +132,19 @@ def _nelbo(loaded: LoadedModel, dataset: Dataset, config: ExperimentConfig, devi
         num_images=result.num_images,
         terms=NelboTerms(reconstruction=reconstruction, neg_entropy=neg_entropy, cross_entropy=cross_entropy),
         nfe=None if config.is_vae else result.nfe_mean,
+        solver=None if config.is_vae else config.evaluate.nelbo.solver_words,
+        errors=result.errors and _errors(result.errors, config, dataset.image_shape),
         seconds=time.monotonic() - clock,
+    )
+
+
+def _errors(errors: SolveErrors, config: ExperimentConfig, shape: tuple[int, int, int]) -> NelboErrors:
+    probe_stderr, probe_rms, halving = (
+        None if nats is None else _in_unit(nats, config, shape)
+        for nats in (errors.probe_stderr, errors.probe_rms, errors.halving)
+    )
+    return NelboErrors(
+        probe_stderr=probe_stderr, probe_rms=probe_rms, halving=halving, halving_images=errors.halving_images
     )
 
 

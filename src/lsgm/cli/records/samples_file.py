@@ -47,6 +47,7 @@ class SamplesRecord:
     dirty: bool | None = None
     versions: dict[str, str] = field(default_factory=dict)
     processes: int | None = None
+    nfe_per_image: float | None = None
 
 
 _RECORD = TypeAdapter(SamplesRecord)

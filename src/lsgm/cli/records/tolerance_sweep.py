@@ -50,7 +50,15 @@ def sweep(
             images = as_kept(drawn.images, config.data.pad, dataset.image_shape)
             frechet = measure_distance(images, dataset, config, root, device, Path(folder) / "reference.safetensors")
             seconds = drawn.seconds / drawn.num_batches
-            points.append(TolerancePoint(tol=tol, nfe=drawn.nfe_mean, seconds_per_batch=seconds, frechet=frechet))
+            points.append(
+                TolerancePoint(
+                    tol=tol,
+                    nfe=drawn.nfe_mean,
+                    nfe_per_image=drawn.nfe_per_image,
+                    seconds_per_batch=seconds,
+                    frechet=frechet,
+                )
+            )
     return points, problems
 
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from lsgm.cli import options
+
+if TYPE_CHECKING:
+    from lsgm.reporting.metrics import Metrics
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -12,8 +16,9 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser(
         "evaluate",
         help="measure NELBO and Fréchet distance, write metrics.json",
-        description="Measure the NELBO on the test images (probability-flow ODE with a Hutchinson trace), the "
-        "importance-weighted bound for a VAE backbone, and the Fréchet distance of the samples to training images.",
+        description="Measure the NELBO on the test images (probability-flow ODE with a Hutchinson trace, and their "
+        "errors), the importance-weighted bound for a VAE backbone, and the Fréchet distance of the samples to "
+        "training images.",
     )
     options.add_settings(parser)
     options.add_file(parser, "--data", "file written by `lsgm prepare`")
@@ -46,4 +51,20 @@ def run(args: argparse.Namespace) -> None:
     if not distributed.is_first():
         return
     write_metrics(args.out, metrics)
-    print(f"{config.name}: {metrics.status} -> {args.out}")
+    print(f"{config.name}: {metrics.status}{_nelbo_words(metrics)} -> {args.out}")
+
+
+def _nelbo_words(metrics: Metrics) -> str:
+    """The NELBO with its errors: over the images, and of the ODE where it has one."""
+    from lsgm.reporting.numbers import OurNumber
+
+    nelbo = metrics.nelbo
+    if nelbo is None:
+        return ""
+    words = f", NELBO {OurNumber(nelbo.value, nelbo.stderr).text} {nelbo.unit}"
+    parts = []
+    if nelbo.errors is not None and nelbo.errors.probe_stderr is not None:
+        parts.append(f"of which trace probes ± {nelbo.errors.probe_stderr:.1g}")
+    if nelbo.errors is not None and nelbo.errors.halving is not None:
+        parts.append(f"half the steps {nelbo.errors.halving:+.1g}")
+    return words + (f" ({'; '.join(parts)})" if parts else "")

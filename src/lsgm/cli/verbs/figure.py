@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from lsgm.cli.figures import figure3, figure4, figure5, figure_curves, figure_variance
+from lsgm.cli.figures import figure3, figure4, figure5, figure_curves, figure_samplers, figure_variance
 
-FIGURES = (figure3, figure4, figure5, figure_variance, figure_curves)
+FIGURES = (figure3, figure4, figure5, figure_samplers, figure_variance, figure_curves)
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -14,8 +14,8 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser(
         "figure",
         help="make a figure of the paper, or the training curves of a run",
-        description="Make Figure 3, 4 or 5, the variance of the training objective, or the training curves of a run, "
-        "as png and pdf. `lsgm figure 4 --help` says what Figure 4 is made from.",
+        description="Make Figure 3, 4 or 5, the samplers side by side, the variance of the training objective, or the "
+        "training curves of a run, as png and pdf. `lsgm figure 4 --help` says what Figure 4 is made from.",
     )
     figures = parser.add_subparsers(dest="figure", required=True, metavar="FIGURE", title="figures")
     for figure in FIGURES:

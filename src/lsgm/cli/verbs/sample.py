@@ -38,19 +38,19 @@ def run(args: argparse.Namespace) -> None:
     from lsgm.sampling import NumericalError, sample_images
 
     model_sha256, loaded = sha256_of(args.model), load_model(args.model, config, device)
-    reason, nfe, seconds = "; ".join(divergence(loaded)) or None, None, 0.0
+    reason, nfe, nfe_per_image, seconds = "; ".join(divergence(loaded)) or None, None, None, 0.0
     images = torch.empty(0, *loaded.image_shape, dtype=torch.uint8)
     if reason is None:
         try:
             drawn = sample_images(loaded.model, config.sample, config.seed, device)
             if drawn.images is not None:
                 images = as_kept(drawn.images, config.data.pad, loaded.image_shape)
-            nfe, seconds = drawn.nfe_mean, drawn.seconds
+            nfe, nfe_per_image, seconds = drawn.nfe_mean, drawn.nfe_per_image, drawn.seconds
         except NumericalError as error:
             reason = f"sampling failed: {error}"
     if not distributed.is_first():
         return
-    solver = "prior N(0, I)" if config.is_vae else config.sample.solver
+    solver = "prior N(0, I)" if config.is_vae else config.sample.solver_words
     record = SamplesRecord(
         model_sha256,
         solver,
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> None:
         seconds,
         reason,
         config_hash=config.fingerprint("sample"),
+        nfe_per_image=nfe_per_image,
         **code_and_machine(device),
     )
     write_samples(args.out, images, record)
