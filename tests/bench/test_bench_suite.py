@@ -17,7 +17,7 @@ from lsgm.bench.benchmark import Setting
 from lsgm.bench.memory import StepCase, peak_mb, peak_resident_mb
 from lsgm.bench.networks import ALGORITHMS, PRETRAINING, small
 from lsgm.bench.process_group import GroupCase, step_in_group
-from lsgm.bench.report import Report
+from lsgm.bench.report import Report, Run
 from lsgm.bench.row import Row
 from lsgm.bench.sampler_cases import reference_case, sampler_cases
 from lsgm.bench.scales import SCALES
@@ -51,9 +51,9 @@ def test_rows_are_complete(name: str) -> None:
         if row.seconds is not None:
             assert row.seconds_min <= row.seconds
             assert row.repeats > 0
-    content = json.loads(Report({}, rows).json())
-    assert [row["case"] for row in content["rows"]] == [row.case for row in rows]
-    table = Report({}, rows).markdown().splitlines()
+    content = json.loads(Report([Run({}, rows)]).json())
+    assert [row["case"] for row in content["runs"][0]["rows"]] == [row.case for row in rows]
+    table = Report([Run({}, rows)]).markdown().splitlines()
     assert len({line.count(" | ") for line in table if line.startswith("| ")}) == 1
 
 

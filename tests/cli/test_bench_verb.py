@@ -22,7 +22,7 @@ def test_files_and_tables(tmp_path, capsys) -> None:
     shown, progress = capsys.readouterr()
     assert shown == table.read_text(encoding="utf-8")
     assert "data: batch of 8 images" in progress
-    content = json.loads(out.read_text(encoding="utf-8"))
+    (content,) = json.loads(out.read_text(encoding="utf-8"))["runs"]
     assert {row["name"] for row in content["rows"]} == {"data"}
     assert {row["repeats"] for row in content["rows"]} == {1}
     expected = {"date", "scale", "device", "cores", "threads", "commit", "versions", "load_at_the_start"}

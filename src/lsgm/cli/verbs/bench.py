@@ -38,7 +38,12 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--quick", action="store_const", dest="scale", const="quick", help="the same as --scale quick")
     parser.add_argument("--repeats", type=int, metavar="R", help="rounds of each comparison (default: the scale's)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write all rows and facts about the machine (.json)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write all rows and facts about the machine (.json); if it is there, benchmarks not run again stay in it",
+    )
     parser.add_argument("--table", type=Path, metavar="FILE", help="write the tables (.md)")
     options.add_compute(parser)
     parser.set_defaults(run=run)
@@ -68,13 +73,14 @@ def _measure(args: argparse.Namespace, names: list[str], device: str) -> str:
     import torch
 
     from lsgm.bench.benchmark import Setting
-    from lsgm.bench.report import Report
+    from lsgm.bench.report import Report, Run, read_report
     from lsgm.bench.run import measure
     from lsgm.bench.scales import SCALES
     from lsgm.cli.records.provenance import timestamp
     from lsgm.whole_file import write_text_whole
 
     scale = SCALES[args.scale]
+    before = Report([]) if args.out is None else read_report(args.out)
     setting = Setting(torch.device(device), scale, args.repeats or scale.repeats)
     began, started, rows = timestamp(), time.monotonic(), []
     load = _load()
@@ -82,7 +88,8 @@ def _measure(args: argparse.Namespace, names: list[str], device: str) -> str:
         for row in measure(name, setting):
             _say(f"{time.monotonic() - started:6.0f} s  {name}: {row.case}")
             rows.append(row)
-        report = Report(_machine(device, setting, began, time.monotonic() - started, load), rows)
+        machine = _machine(device, setting, began, time.monotonic() - started, load)
+        report = before.with_run(Run(machine, rows))
         if args.out is not None:
             write_text_whole(args.out, report.json())
         if args.table is not None:
