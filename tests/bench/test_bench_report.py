@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +74,8 @@ def test_rows_of_an_unknown_benchmark_are_refused(tmp_path) -> None:
     file.write_text(REPORT.json().replace('"step"', '"abacus"'))
     with pytest.raises(ConfigError):
         read_report(file)
+
+
+def test_the_published_tables_are_those_of_the_published_numbers() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    assert read_report(docs / "bench.json").markdown() == (docs / "bench.md").read_text(encoding="utf-8")
