@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .networks import ALGORITHMS, PRETRAINING, Network, cifar10, mnist, small
 
@@ -133,33 +133,18 @@ MNIST = Scale(
     dry_verbs=DRY_VERBS,
     workflow=True,
 )
-CIFAR10 = Scale(
+CIFAR10 = replace(
+    MNIST,
     name="cifar10",
     networks=(cifar10(),),
-    batch=16,
-    repeats=5,
-    memory=WAYS,
-    options={"activations recomputed": RECOMPUTED, "batch in four parts": FOUR_PARTS, "compiled": COMPILED},
     blocks=(100, 20),
-    evaluations=(10, 20),
-    ancestral_steps=100,
-    tolerances=(1e-2, 1e-3, 1e-5),
-    latent=(10, 16, 16),
-    exact_tol=1e-9,
-    likelihood_steps=(25, 50, 75),
-    latents=16,
-    data_batches=100,
-    scaling=Scaling(
-        mnist,
+    scaling=replace(
+        MNIST.scaling,
         batches=(16, 32, 64, 128),
         widths=(64, 128, 256, 512),
         sides=(32, 64),
-        processes=(1, 2),
         launches=1,
         width=256,
-        side=32,
     ),
-    dry_verbs=DRY_VERBS,
-    workflow=True,
 )
 SCALES = {scale.name: scale for scale in (QUICK, MNIST, CIFAR10)}
