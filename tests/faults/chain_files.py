@@ -19,7 +19,7 @@ SMALL = ("data.num_train=96", "data.num_test=20", "sample.num_samples=20", "eval
 SHORT = tuple(f"{stage}.{key}" for stage in ("pretrain", "train") for key in ("checkpoint_every=3", "log_every=1"))
 ORDER = ("prepare", "pretrain", "sample", "evaluate")
 # What may differ between two runs that compute the same: times of day, seconds, and the commit of a checkout.
-TIMES = ("seconds", "finished", "started", "wall_seconds", "commit")
+TIMES = ("seconds", "cpu_seconds", "finished", "started", "wall_seconds", "commit")
 
 
 class Chain:

@@ -39,6 +39,9 @@ class TrainingMetrics(Section):
         None, ge=0, description="steps after which the weights were taken; null: not known"
     )
     seconds: float | None = Field(ge=0, description="wall time of all parts of the training; null: not known")
+    cpu_seconds: float | None = Field(
+        None, ge=0, description="processor time of its first process, summed over threads; null: not known"
+    )
     source: str | None = Field(None, description="where the weights come from; null: trained with this program")
     device: str | None = None
     finished: str | None = Field(None, description="ISO 8601")

@@ -109,6 +109,7 @@ def training_facts(record: RunRecord) -> Facts:
         ),
         "data checksum": training.data_checksum or "",
         "wall time": "" if training.seconds is None else duration(training.seconds),
+        "processor time": "" if training.cpu_seconds is None else duration(training.cpu_seconds),
         "finished": training.finished or "",
         "device": machine(training.device, training.processes),
         "commit": commit(training.commit, training.dirty) if training.commit else "",

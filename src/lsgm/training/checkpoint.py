@@ -22,7 +22,7 @@ from lsgm.config import ConfigError
 from lsgm.whole_file import writing
 
 KEPT = 2
-FORMAT = 2
+FORMAT = 3
 NAME = re.compile(r"checkpoint-(\d+)(?:-rollback(\d+))?\.pt")
 
 

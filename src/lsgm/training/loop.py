@@ -7,7 +7,6 @@ Several processes go through it in step, and what they decide on is the same in 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -32,6 +31,7 @@ from .reporter import Reporter
 from .stage import Stage, Stateful
 from .step_values import curve_record, step_values
 from .stop import Interrupted, StopRequest
+from .stopwatch import Stopwatch
 
 GUARDED = ("loss", "grad_norm", "running_statistics")
 
@@ -78,12 +78,12 @@ class Loop:
         self._culprit: str | None = None
         self._record: Record = {}
         self._step = 0
-        self._seconds = 0.0
+        self._stopwatch = Stopwatch()
 
     def resume(self, step: int, state: dict[str, object]) -> None:
         """Take everything back from a checkpoint."""
         self._load(step, state, self._parts())
-        self._seconds = float(state["seconds"])
+        self._stopwatch.load_state_dict(state["time"])
         self._saved = self._recovery.mark(step)
         self._reporter.note(f"{self._stage.name}: going on from step {step}")
 
@@ -94,7 +94,7 @@ class Loop:
             Interrupted: a stop signal or the end of the time slot came; a checkpoint of the last whole step is written.
             ConfigError: the time slot has ended before the first step.
         """
-        self._started = time.perf_counter()
+        self._stopwatch.start()
         cuda = [self._stage.device] if self._stage.device.type == "cuda" else []
         with ExitStack() as stack:
             stop = self._stop_request or stack.enter_context(StopRequest())
@@ -165,7 +165,7 @@ class Loop:
             "epoch": self._step // self._steps_per_epoch,
             **curve_record(self._stage, terms, self._averages.take(), step),
             "skipped": self._guard.skipped,
-            "seconds": round(self._elapsed(), 3),
+            "seconds": round(self._stopwatch.seconds, 3),
         }
 
     def _stop(self, stop: StopRequest, has_moved: bool) -> None:
@@ -190,7 +190,7 @@ class Loop:
             if non_finite_weight(self._stage) is not None:
                 return
             state = {name: part.state_dict() for name, part in self._parts().items()}
-            state |= {"seconds": self._elapsed(), "record": dict(self._record)}
+            state |= {"time": self._stopwatch.state_dict(), "record": dict(self._record)}
             with self._deadline.save():
                 self._store.save(mark.step, self._constants | state, mark.rollbacks, self._recovery.marks.kept)
         self._saved = mark
@@ -218,7 +218,8 @@ class Loop:
             diverged=None if outcome is None else self._recovery.report(outcome, self._culprit),
             steps=self._step,
             skipped_updates=self._guard.skipped,
-            seconds=self._elapsed(),
+            seconds=self._stopwatch.seconds,
+            cpu_seconds=self._stopwatch.cpu_seconds,
             final=self._record,
             rollbacks=tuple(self._recovery.rescue.rollbacks),
             weights_step=self._recovery.finish(self._step, self._guard.is_settled),
@@ -231,6 +232,3 @@ class Loop:
 
     def _parts(self) -> dict[str, Stateful]:
         return self._stage.parts | {"guard": self._guard, "averages": self._averages} | self._recovery.parts
-
-    def _elapsed(self) -> float:
-        return self._seconds + time.perf_counter() - self._started

@@ -34,6 +34,7 @@ class TrainResult:
         epochs: whole epochs done.
         skipped_updates: updates that were not finite.
         seconds: wall time of all parts of the run.
+        cpu_seconds: processor time of this process in all parts, summed over its threads.
         final: the last line of the training curve.
         rollbacks: returns to an earlier state, see `train.rescue`.
         weights_step: steps after which the weights were those of `model`, see `train.result`.
@@ -48,6 +49,7 @@ class TrainResult:
     epochs: int
     skipped_updates: int
     seconds: float
+    cpu_seconds: float
     final: Record
     rollbacks: tuple[Rollback, ...]
     weights_step: int
@@ -65,6 +67,7 @@ def assemble(model: Lsgm, config: ExperimentConfig, loop: LoopResult, steps_per_
         epochs=loop.steps // steps_per_epoch,
         skipped_updates=loop.skipped_updates,
         seconds=loop.seconds,
+        cpu_seconds=loop.cpu_seconds,
         final=loop.final,
         rollbacks=loop.rollbacks,
         weights_step=loop.weights_step,

@@ -127,6 +127,7 @@ def write_outcome(
         "rollbacks": [asdict(rollback) for rollback in result.rollbacks],
         "weights_step": result.weights_step,
         "seconds": result.seconds,
+        "cpu_seconds": result.cpu_seconds,
         "finished": timestamp(),
         **code_and_machine(device),
         "data_checksum": dataset.checksum,
