@@ -10,6 +10,8 @@ from .scales import Scale
 # What the others are compared with: adaptive steps that a whole batch shares, at the tightest tolerance of the scale.
 PUBLISHED = "ode as published"
 ORDERS = (1, 2, 3)
+# Their draws are others, so that no error against the ODE can be taken.
+STOCHASTIC = ("ancestral", "predictor_corrector")
 
 
 def sampler_cases(scale: Scale) -> dict[str, SampleConfig]:
@@ -31,7 +33,7 @@ def _variants(solver: str, scale: Scale) -> dict[str, dict[str, float]]:
     """Settings that a solver is measured at, by what is said of them."""
     if solver == "ode":
         return {f", tolerance {tol:g}": {"tol": tol} for tol in scale.tolerances}
-    if solver == "ancestral":
+    if solver in STOCHASTIC:
         steps = scale.ancestral_steps
         return {f", {steps} steps": {"num_steps": steps}}
     if solver == "heun":

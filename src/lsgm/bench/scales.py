@@ -46,7 +46,7 @@ class Scale:
         options: settings of the training loop that the benchmark of that name compares, by what tables call them.
         blocks: steps in a block of the benchmark `guards`, for a small network and for `networks[0]`.
         evaluations: of samplers that take a number of them, the larger one last.
-        ancestral_steps: of the ancestral sampler.
+        ancestral_steps: of the stochastic samplers.
         tolerances: of adaptive solvers, the tightest last, with which the others are compared.
         latent: (C, r, r) of the mixture on which errors are measured.
         exact_tol: tolerance of the solution that errors of samples are measured against.

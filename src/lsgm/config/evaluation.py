@@ -17,17 +17,33 @@ class SampleConfig(Section):
 
     num_samples: int = Field(50_000, ge=1)
     batch_size: int = Field(100, ge=1)
-    solver: Literal["ode", "multistep", "heun", "ancestral"] = Field(
-        "ode", description="adaptive ODE; the same ODE in few fixed steps, multistep or Heun's; or ancestral sampling"
+    solver: Literal["ode", "multistep", "heun", "ancestral", "predictor_corrector"] = Field(
+        "ode",
+        description="adaptive ODE; the same ODE in few fixed steps, multistep or Heun's; ancestral sampling; or the "
+        "reverse SDE with Langevin corrections",
     )
     tol: float = Field(1.0e-5, gt=0, description="rtol = atol of the adaptive solver")
-    time_end: float = Field(1.0e-5, gt=0, lt=1, description="t_o: where the ODE stops, whichever solver takes it")
+    time_end: float = Field(1.0e-5, gt=0, lt=1, description="t_o: where all samplers but the ancestral one stop")
     evaluations: int = Field(
         10, ge=2, description="of the network, by the solvers of fixed steps: one a step (multistep) or two (heun)"
     )
     order: int = Field(2, ge=1, le=3, description="of the multistep solver; 3 for networks smooth in time")
-    num_steps: int = Field(1000, ge=2, description="T of the ancestral sampler")
+    num_steps: int = Field(1000, ge=2, description="T of the ancestral sampler, N of the predictor-corrector sampler")
     step_variance: Literal["beta", "beta_post"] = Field("beta", description="noise variance of the ancestral sampler")
+    # Both are left out of a saved file and of fingerprints at their defaults: they make no earlier result stale.
+    corrector_steps: int = Field(
+        1,
+        ge=0,
+        exclude_if=lambda steps: steps == 1,
+        description="Langevin corrections before each predictor-corrector step; 0: the reverse SDE alone",
+    )
+    corrector_snr: float = Field(
+        0.16,
+        gt=0,
+        lt=1,
+        exclude_if=lambda ratio: ratio == 0.16,
+        description="r: signal-to-noise ratio of a correction, which gives it its size; from 1 on they would diverge",
+    )
     prior_temperature: float = Field(1.0, gt=0)
     vae_temperature: float = Field(1.0, gt=0)
     official_discretisation: bool = Field(
@@ -59,7 +75,14 @@ class SampleConfig(Section):
     @property
     def solver_words(self) -> str:
         """The solver as results name it."""
-        return f"multistep of order {self.order}" if self.solver == "multistep" else self.solver
+        if self.solver == "multistep":
+            return f"multistep of order {self.order}"
+        if self.solver != "predictor_corrector":
+            return self.solver
+        if not self.corrector_steps:
+            return f"predictor-corrector, {self.num_steps} steps without corrector"
+        evaluations = f"1 + {self.corrector_steps} evaluations, signal-to-noise ratio {self.corrector_snr:g}"
+        return f"predictor-corrector, {self.num_steps} steps of {evaluations}"
 
 
 class NelboConfig(Section):

@@ -1,4 +1,4 @@
-"""Sampling: the probability-flow ODE, adaptive or in few steps, the ancestral sampler, and images.
+"""Sampling: the probability-flow ODE, adaptive or in few steps, two stochastic samplers, and images.
 
 To add a sampler: one function like `sample_ode` in a file of its own, one line in `SAMPLERS`, and its name in
 `SampleConfig.solver`. Source: LSGM section 2; method 10.
@@ -11,6 +11,7 @@ from .images import ImageBatch, ImageSamples, iterate_images, sample_images
 from .modes import batch_statistics, evaluation_mode, every_channel_active
 from .ode import FlowCoefficients, OdeSolution, flow_coefficients, sample_ode, solve_probability_flow
 from .per_sample import EachSolution, integrate_each
+from .predictor_corrector import ReverseStep, reverse_steps, sample_predictor_corrector
 from .samplers import SAMPLERS, sample_prior
 from .solver import integrate
 
@@ -24,6 +25,7 @@ __all__ = [
     "OdeSolution",
     "Prior",
     "PriorSamples",
+    "ReverseStep",
     "SolverError",
     "StepNoise",
     "StepTable",
@@ -36,9 +38,11 @@ __all__ = [
     "iterate_images",
     "predict_noise",
     "require_finite",
+    "reverse_steps",
     "sample_ancestral",
     "sample_images",
     "sample_ode",
+    "sample_predictor_corrector",
     "sample_prior",
     "solve_probability_flow",
     "state_dtype",

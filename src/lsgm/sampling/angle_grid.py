@@ -37,17 +37,20 @@ class AngleGrid:
     scales: tuple[float, ...]
 
 
-def angle_grid(sde: Sde, time_end: float, num_steps: int) -> AngleGrid:
+def angle_grid(sde: Sde, time_end: float, num_steps: int, shift: float = 0.0) -> AngleGrid:
     """Divide the way from t = 1 to `time_end` into steps.
 
     Args:
         sde: the forward process.
         time_end: where the flow ends, in (0, 1).
         num_steps: how many steps; the grid has one place more.
+        shift: by which all places but the first and the last are moved towards the end, in steps, in (-1, 1).
     """
     ends = angle(sde, torch.tensor([1.0, time_end], dtype=torch.float64))
     first, last = (0.5 * torch.log1p(torch.tan(ends).square())) ** POWER
-    clock = torch.linspace(first.item(), last.item(), num_steps + 1, dtype=torch.float64) ** (1 / POWER)
+    places = torch.arange(num_steps + 1, dtype=torch.float64)
+    places[1:-1] += shift
+    clock = (first + (last - first) * places / num_steps) ** (1 / POWER)
     # cos θ = e^−clock, by the tangent: the cosine has lost its digits where the angle is small.
     angles = torch.atan(torch.sqrt(torch.expm1(2 * clock)))
     times = time_of_angle(sde, angles)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lsgm.diffusion import Sde
 
-# Maps a step number n of the ancestral sampler to standard normals shaped like the latent.
+# Maps the number of a draw of a stochastic sampler to standard normals shaped like the latent.
 StepNoise = Callable[[int], Tensor]
 
 

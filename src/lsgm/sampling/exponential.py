@@ -11,7 +11,6 @@ quadrature: in x the kernel and the polynomial are smooth at both ends of the pr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -19,30 +18,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
+Angle = float | Tensor
 NODES = 32  # of the quadrature: the error of a step from one end of the process to the other is below 1e-9
 
 
-def step_decay(start: float, end: float, alpha: Tensor) -> Tensor:
-    """Return (cos θ_b / cos θ_a)^α, shaped like alpha; arguments as of `step_weights`."""
+def step_decay(start: Angle, end: Angle, alpha: Tensor) -> Tensor:
+    """Return (cos θ_b / cos θ_a)^α, shaped as angles and alpha broadcast; arguments as of `step_weights`."""
     return torch.exp(alpha.double() * (_log_cosine(end) - _log_cosine(start)))
 
 
-def step_weights(start: float, end: float, known: Sequence[float], alpha: Tensor) -> Tensor:
+def step_weights(start: Angle, end: Angle, known: Sequence[Angle], alpha: Tensor) -> Tensor:
     """Weights of the network's predictions in one step.
 
     Args:
-        start: θ_a, at which y is known, in (0, π/2).
+        start: θ_a, at which y is known, in (0, π/2); here and below a tensor (G, 1, 1, 1) stands for G grids at once.
         end: θ_b, at which it is wanted, on either side of θ_a.
         known: angles at which the prediction is known, all different; none need lie within the step.
-        alpha: share of the network in the prediction, any shape, on the CPU.
+        alpha: share of the network in the prediction, any shape that broadcasts with the angles, on the CPU.
 
     Returns:
-        (len(known), *alpha.shape), float64.
+        (len(known), *alpha.shape), or with grids (len(known), G, C, 1, 1); float64.
 
     Source: Hochbruck and Ostermann (2010), exponential Adams methods; method 3 for the mixed score.
     """
     nodes, measure = _quadrature()
-    x_start, x_end = (math.atanh(math.sin(theta)) for theta in (start, end))
+    start, end, *known = (torch.as_tensor(theta, dtype=torch.float64)[..., None] for theta in (start, end, *known))
+    x_start, x_end = (torch.atanh(torch.sin(theta)) for theta in (start, end))
     x = (x_start + x_end) / 2 + (x_end - x_start) / 2 * torch.from_numpy(nodes)
     theta = torch.asin(torch.tanh(x))
     alpha = alpha.double()[..., None]
@@ -52,7 +53,7 @@ def step_weights(start: float, end: float, known: Sequence[float], alpha: Tensor
     return torch.stack([(kernel * part).sum(dim=-1) for part in _lagrange(theta, known)])
 
 
-def _lagrange(at: Tensor, known: Sequence[float]) -> list[Tensor]:
+def _lagrange(at: Tensor, known: Sequence[Tensor]) -> list[Tensor]:
     """Values at `at` of the polynomials that are 1 at one known angle and 0 at the others."""
     values = []
     for own, angle in enumerate(known):
@@ -64,8 +65,8 @@ def _lagrange(at: Tensor, known: Sequence[float]) -> list[Tensor]:
     return values
 
 
-def _log_cosine(theta: float) -> float:
-    return math.log(math.cos(theta))
+def _log_cosine(theta: Angle) -> Tensor:
+    return torch.log(torch.cos(torch.as_tensor(theta, dtype=torch.float64)))
 
 
 @lru_cache(maxsize=1)

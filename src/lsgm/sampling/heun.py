@@ -7,6 +7,7 @@ and t on the same grid, has errors in z_0 that are two (mixtures) to ten times (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -32,7 +33,7 @@ def sample_heun(prior: Prior, noise: Tensor, config: SampleConfig, step_noise: S
     return steps.finish(y)
 
 
-def _constants(angles: tuple[float, ...], alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _constants(angles: Sequence[Tensor], alpha: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Decay (S, 1, C, 1, 1) of each step, its weight of the first prediction (S, 1, ...) and of both (S, 2, ...)."""
     pairs = list(pairwise(angles))
     decay = [step_decay(start, end, alpha) for start, end in pairs]

@@ -19,6 +19,7 @@ from lsgm import distributed
 from lsgm.config import SampleConfig
 from lsgm.randomness import normal_rows
 
+from .base import StepNoise
 from .errors import NumericalError, require_finite
 from .modes import batch_statistics, evaluation_mode, every_channel_active
 from .samplers import sample_prior
@@ -128,6 +129,11 @@ def _sample_batch(model: Lsgm, config: SampleConfig, indices: range, seed: int, 
     return ImageBatch(images.cpu(), nfe, seconds, nfe_per_image)
 
 
+def step_noises(indices: range, shape: tuple[int, int, int], seed: int) -> StepNoise:
+    """What the samplers of the prior draw on the way, for images of these indices: (B, *shape) for each number."""
+    return lambda number: normal_rows(indices, shape, seed, STEP_NOISE, number)
+
+
 def _draw_noises(model: Lsgm, indices: range, seed: int, device: torch.device) -> list[Tensor]:
     """Standard normals: one for the prior if there is one, then one per group that the prior does not model."""
     shapes = list(model.vae.latent_shapes)
@@ -145,10 +151,7 @@ def _sample_latents(
     if model.prior is None:
         return [config.vae_temperature * noise for noise in noises], 0, 0.0
 
-    def step_noise(step: int) -> Tensor:
-        return normal_rows(indices, model.vae.prior_shape, seed, STEP_NOISE, step)
-
-    samples = sample_prior(model.prior, noises[0], config, step_noise)
+    samples = sample_prior(model.prior, noises[0], config, step_noises(indices, model.vae.prior_shape, seed))
     top = model.vae.split(samples.latent.to(noises[0].dtype))
     latents = [*top, *(config.vae_temperature * noise for noise in noises[1:])]
     return latents, samples.nfe, samples.nfe_per_sample

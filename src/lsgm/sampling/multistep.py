@@ -25,6 +25,7 @@ from lsgm.config import SampleConfig
 from .base import Prior, PriorSamples, StepNoise
 from .few_steps import FewSteps, combine
 from .path_constants import path_constants
+from .shifted_grids import drawn_grids
 
 
 @torch.no_grad()
@@ -37,19 +38,23 @@ def sample_multistep(
         prior: noise predictor with its SDE; with `network_prediction` and `alpha` if its score is mixed.
         noise: standard normals, (B, C, r, r).
         config: `evaluations`, `order`, `time_end` and `prior_temperature` are used.
-        step_noise: not used, the flow is deterministic.
+        step_noise: standard normals by number; number 0 draws the grid of each sample. None: all take the same one.
 
     Raises:
         SolverError: a prediction is not finite.
     """
-    steps = FewSteps(prior, noise, config, config.evaluations)
+    drawn = None if step_noise is None else drawn_grids(step_noise)
+    steps = FewSteps(prior, noise, config, config.evaluations, drawn)
     constants = path_constants(steps.angles, steps.alpha, config.order, last_order=max(config.order - 1, 1))
     constants = constants.to(steps.start.device, steps.start.dtype)
     y, before, past = steps.start, steps.start, []
     for place in range(config.evaluations):
         past = [steps.predict(y, place), *past[: config.order]]
         if place > 0:
-            y = combine(constants.decay[place - 1], before, constants.corrector[place - 1], past)
+            y = combine(
+                steps.each(constants.decay[place - 1]), before, steps.each(constants.corrector[place - 1]), past
+            )
         before = y
-        y = combine(constants.decay[place], y, constants.predictor[place], past[: config.order])
+        decay, predictor = (steps.each(part[place]) for part in (constants.decay, constants.predictor))
+        y = combine(decay, y, predictor, past[: config.order])
     return steps.finish(y)

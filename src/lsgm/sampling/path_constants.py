@@ -9,7 +9,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from .exponential import step_decay, step_weights
+from .exponential import Angle, step_decay, step_weights
+
+SAMPLES = -4  # the dimension of the samples in all constants
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,9 @@ class PathConstants:
     """Constants of S steps, for predictions counted from the latest backwards; weights of those not there yet are 0.
 
     Attributes:
-        decay: (S, 1, C, 1, 1), by which y falls in a step.
-        predictor: (S, order, 1, C, 1, 1), weights of the predictions up to the start of the step.
-        corrector: (S, order + 1, 1, C, 1, 1), weights of the prediction at the end of the step and of those before.
+        decay: (S, G, C, 1, 1), by which y falls in a step; G is the number of grids, 1 if all samples share one.
+        predictor: (S, order, G, C, 1, 1), weights of the predictions up to the start of the step.
+        corrector: (S, order + 1, G, C, 1, 1), weights of the prediction at the end of the step and of those before.
     """
 
     decay: Tensor
@@ -32,11 +34,11 @@ class PathConstants:
         return PathConstants(*(part.to(dtype).to(device) for part in parts))
 
 
-def path_constants(angles: Sequence[float], alpha: Tensor, order: int, last_order: int | None = None) -> PathConstants:
+def path_constants(angles: Sequence[Angle], alpha: Tensor, order: int, last_order: int | None = None) -> PathConstants:
     """Compute the constants, float64, on the CPU.
 
     Args:
-        angles: θ of the S + 1 places, rising or falling.
+        angles: θ of the S + 1 places, rising or falling; each a number, or (G, 1, 1, 1) for G grids.
         alpha: share of the network, (1, C, 1, 1), on the CPU.
         order: predictions that the predictor extrapolates, lower where there are fewer.
         last_order: that of the last step; None for no difference.

@@ -13,6 +13,7 @@ from .base import Prior, PriorSamples, StepNoise
 from .heun import sample_heun
 from .multistep import sample_multistep
 from .ode import sample_ode
+from .predictor_corrector import sample_predictor_corrector
 
 Sampler = Callable[[Prior, Tensor, SampleConfig, StepNoise | None], PriorSamples]
 
@@ -21,6 +22,7 @@ SAMPLERS: dict[str, Sampler] = {
     "multistep": sample_multistep,
     "heun": sample_heun,
     "ancestral": sample_ancestral,
+    "predictor_corrector": sample_predictor_corrector,
 }
 
 
@@ -33,7 +35,7 @@ def sample_prior(
         prior: noise predictor with its SDE, in evaluation mode.
         noise: standard normals, (B, C, r, r); temperature and base variance are applied here.
         config: sampler and its settings.
-        step_noise: standard normals for step n, needed by stochastic samplers only.
+        step_noise: standard normals by number, needed by stochastic samplers only.
 
     Raises:
         ConfigError: the sampler does not fit the SDE.

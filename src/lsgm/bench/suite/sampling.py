@@ -12,12 +12,12 @@ from lsgm.bench.benchmark import Benchmark, Setting
 from lsgm.bench.mixture_prior import mixture_prior
 from lsgm.bench.networks import Network
 from lsgm.bench.row import Row, timed_row
-from lsgm.bench.sampler_cases import reference_case, sampler_cases
+from lsgm.bench.sampler_cases import STOCHASTIC, reference_case, sampler_cases
 from lsgm.bench.timing import in_turns
 from lsgm.config import SampleConfig, SdeConfig
 from lsgm.diffusion import build_sde
 from lsgm.models import MixedScorePrior, build_lsgm
-from lsgm.sampling import Prior, PriorSamples, sample_prior
+from lsgm.sampling import Prior, PriorSamples, StepNoise, sample_prior
 
 # Shares of the network in the prediction: nearly the Normal prior, as training starts, and nearly all network.
 ALPHAS = (0.1, 0.9)
@@ -50,12 +50,12 @@ def _on_mixture(setting: Setting, alpha: float) -> Iterator[Row]:
     noise = randomness.normal((scale.batch, *scale.latent), 1, NOISE).double()
     ends: dict[float, Tensor] = {}
     for case, config in sampler_cases(scale).items():
-        if config.solver == "ancestral":
-            continue  # its draws are others, and no error can be taken
+        if config.solver in STOCHASTIC:
+            continue
         if config.time_end not in ends:
             exact = SampleConfig(solver="ode", tol=scale.exact_tol, time_end=config.time_end)
             ends[config.time_end] = sample_prior(prior, noise, exact).latent
-        found = sample_prior(prior, noise, config)
+        found = sample_prior(prior, noise, config, _step_noise(noise))
         error = (found.latent - ends[config.time_end]).square().mean().sqrt()
         title = f"mixture, alpha {alpha:g}: {case}"
         yield Row(BENCHMARK.name, title, evaluations=found.nfe_per_sample, error=float(error), repeats=1)
@@ -74,13 +74,14 @@ def _prior(network: Network, device: torch.device) -> MixedScorePrior:
 def _work(
     prior: Prior, noise: Tensor, config: SampleConfig, outcomes: dict[str, PriorSamples], case: str
 ) -> Callable[[], None]:
-    def step_noise(step: int) -> Tensor:
-        return randomness.normal(noise.shape, 0, STEP_NOISE, step).to(noise.device)
-
     def draw() -> None:
-        outcomes[case] = sample_prior(prior, noise, config, step_noise)
+        outcomes[case] = sample_prior(prior, noise, config, _step_noise(noise))
 
     return draw
+
+
+def _step_noise(noise: Tensor) -> StepNoise:
+    return lambda number: randomness.normal(noise.shape, 0, STEP_NOISE, number).to(noise.device)
 
 
 BENCHMARK = Benchmark(

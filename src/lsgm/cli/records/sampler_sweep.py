@@ -29,7 +29,7 @@ from lsgm.sampling import (
     sample_images,
     sample_prior,
 )
-from lsgm.sampling.images import PRIOR_NOISE
+from lsgm.sampling.images import PRIOR_NOISE, step_noises
 
 
 @dataclass
@@ -112,10 +112,11 @@ def _settings(config: ExperimentConfig, **changes: object) -> SampleConfig:
 @torch.no_grad()
 def _latents(model: Lsgm, settings: SampleConfig, config: ExperimentConfig, device: str) -> PriorSamples:
     """The first latents that these settings draw, from the noise of the images with the same indices."""
-    noise = normal_rows(range(num_latents(config)), model.vae.prior_shape, config.seed, PRIOR_NOISE).to(device)
+    indices, shape = range(num_latents(config)), model.vae.prior_shape
+    noise = normal_rows(indices, shape, config.seed, PRIOR_NOISE).to(device)
     mask = every_channel_active(model.prior) if settings.official_mask else nullcontext()
     with evaluation_mode(model), mask:
-        return sample_prior(model.prior, noise, settings)
+        return sample_prior(model.prior, noise, settings, step_noises(indices, shape, config.seed))
 
 
 def _rms(difference: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""`lsgm sample`: images from a trained model, by the probability-flow ODE or ancestral sampling."""
+"""`lsgm sample`: images from a trained model, by the probability-flow ODE or in stochastic steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser(
         "sample",
         help="draw images from a trained model",
-        description="Draw images: the prior latent by the probability-flow ODE (or ancestral sampling), the image as "
+        description="Draw images: the prior latent by the probability-flow ODE (or in stochastic steps), the image as "
         "the decoder's mean. Sample i depends on the seed and i only, not on the batch size.",
     )
     options.add_settings(parser)
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     from lsgm.models import load_model, sha256_of
     from lsgm.sampling import NumericalError, sample_images
 
-    model_sha256, loaded = sha256_of(args.model), load_model(args.model, config, device)
+    loaded, model_sha256 = load_model(args.model, config, device), sha256_of(args.model)
     reason, nfe, nfe_per_image, seconds = "; ".join(divergence(loaded)) or None, None, None, 0.0
     images = torch.empty(0, *loaded.image_shape, dtype=torch.uint8)
     if reason is None:
