@@ -33,4 +33,3 @@ def test_a_run_that_goes_on_adds_to_what_its_earlier_parts_took(monkeypatch: pyt
     second.start()
     wall[0], processor[0] = 5.0, 9.0
     assert (second.seconds, second.cpu_seconds) == (5.0, 9.0)
-

@@ -26,8 +26,10 @@ def run(args: argparse.Namespace) -> None:
     else:
         for part, count in parameter_counts(config, shape).items():
             print(f"# parameters of {part}: {count:,}")
-        if args.verb in TRAINING:
+        if args.verb in TRAINING and (config.vae.has_weights or not config.is_vae):
             _print_memory(config, shape)
+    if config.is_vae and not config.vae.has_weights:
+        print("# trains: nothing, there are no weights")
     if not config.is_vae:
         trained = (
             f"algorithm {config.objective.algorithm} of the paper" if config.train.train_vae else "the prior alone"

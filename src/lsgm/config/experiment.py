@@ -16,7 +16,7 @@ from .figures import FiguresConfig
 from .model import PriorConfig, VaeConfig
 from .training import PretrainConfig, TrainConfig
 
-Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate", "tolerance", "samplers", "variance"]
+Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate", "tolerance", "samplers", "variance", "cost"]
 
 # Raise it when a change to the code makes earlier results wrong: the workflow then redoes them.
 RESULTS_VERSION = 2
@@ -32,6 +32,7 @@ STAGE_SECTIONS: dict[Stage, tuple[str, ...]] = {
     "evaluate": _MEASURED,
     "tolerance": (*_MEASURED, "figures"),
     "samplers": (*_MEASURED, "figures"),
+    "cost": (*_MEASURED, "figures"),
     "variance": ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "figures"),
 }
 
@@ -63,6 +64,8 @@ class ExperimentConfig(Section):
             raise ValueError("objective.time = is with weighting un (r_un) is not defined for sde.type = geometric")
         if self.objective.weighting == "rescale" and self.sde.type == "vesde":
             raise ValueError("objective.weighting = rescale is negative for sde.type = vesde; take ll, un or re")
+        if not self.vae.has_weights:
+            self._require_plain_pixels()
         if self.data.binarise != (self.vae.output == "bernoulli"):
             raise ValueError(
                 f"vae.output = bernoulli and data.binarise = true go together: "
@@ -74,6 +77,21 @@ class ExperimentConfig(Section):
         if self.sample.solver == "ancestral" and self.sde.type == "vesde":
             raise ValueError("sample.solver = ancestral is not defined for sde.type = vesde, whose variance exceeds 1")
         return self
+
+    def _require_plain_pixels(self) -> None:
+        if self.data.binarise:
+            raise ValueError(
+                "data.binarise = true, but with vae.arch = pixels the prior models intensities; set it to false"
+            )
+        if self.data.pad:
+            raise ValueError(
+                f"data.pad = {self.data.pad}, but with vae.arch = pixels the bound would count the padding's pixels; "
+                "set it to 0, and take as few levels in prior.channel_mult as halve the image"
+            )
+        if self.train.train_vae and not self.is_vae:
+            raise ValueError(
+                "train.train_vae = true, but with vae.arch = pixels there is no VAE to train; set it to false"
+            )
 
     @property
     def is_vae(self) -> bool:
@@ -88,6 +106,8 @@ class ExperimentConfig(Section):
     def fingerprint(self, stage: Stage) -> str:
         """Hash of all settings that the result of `stage` depends on: 12 hex digits."""
         sections = {name: self.model_dump(mode="json")[name] for name in STAGE_SECTIONS[stage]}
+        if "figures" in sections:
+            sections["figures"] = self.figures.of_stage(stage)
         if self.is_vae:
             for unused in ("prior", "sde", "objective", "train"):
                 sections.pop(unused, None)

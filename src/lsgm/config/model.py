@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from .base import Section
 
+PIXELS, INTENSITY = "pixels", "intensity"
+_KEYS_OF_PIXELS = ("arch", "output")
+
 
 class VaeConfig(Section):
-    """The NVAE backbone. Field names follow the authors' tables (architecture 1.8)."""
+    """The NVAE backbone. Field names follow the authors' tables (architecture 1.8).
 
-    arch: Literal["res_bnswish", "res_mbconv"] = "res_bnswish"
+    With `arch` pixels there is no network: the latent is the image. The sizes below then mean nothing, so they are not
+    kept, whatever a scale file says of all VAEs; resolved settings show `arch` and `output` alone.
+    """
+
+    arch: Literal["res_bnswish", "res_mbconv", "pixels"] = Field(
+        "res_bnswish",
+        description="residual cells of the NVAE; or pixels: no VAE, the prior models the image itself, and of this "
+        "section only `output` has a meaning beside `arch`",
+    )
     num_channels: int = Field(128, ge=1, description="C_e: width of the finest level")
     num_channels_decoder: int | None = Field(None, ge=1, description="C_d, the decoder's; null: as the encoder's")
     channel_mult: tuple[int, ...] = Field((1, 2), description="width of each level in units of num_channels")
@@ -29,12 +41,25 @@ class VaeConfig(Section):
     progressive_input: Literal["none", "input_skip"] = "none"
     use_se: bool = Field(True, description="squeeze and excitation in every residual cell")
     log_sigma_limit: float = Field(5.0, gt=0, description="L: soft clamp of the posterior's log standard deviation")
-    output: Literal["bernoulli", "discretised_logistic_mixture", "discretised_logistic", "normal"] = (
-        "discretised_logistic_mixture"
+    output: Literal["bernoulli", "discretised_logistic_mixture", "discretised_logistic", "normal", "intensity"] = Field(
+        "discretised_logistic_mixture", description="p(x|z); intensity is that of arch pixels, and of no other"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_sizes(cls, values: object) -> object:
+        if not isinstance(values, Mapping) or values.get("arch") != PIXELS:
+            return values
+        kept = {key: value for key, value in values.items() if key in _KEYS_OF_PIXELS or key not in cls.model_fields}
+        return {"output": INTENSITY, **kept}
 
     @model_validator(mode="after")
     def _consistent(self) -> VaeConfig:
+        if (self.arch == PIXELS) != (self.output == INTENSITY):
+            raise ValueError(
+                f"vae.arch = pixels and vae.output = intensity go together: vae.arch is {self.arch!r}, vae.output is "
+                f"{self.output!r}; change one of them, or leave vae.output out"
+            )
         levels = self.num_preprocess_blocks + self.num_latent_scales
         if len(self.channel_mult) != levels or min(self.channel_mult) < 1:
             raise ValueError(
@@ -42,6 +67,16 @@ class VaeConfig(Section):
                 f"not {list(self.channel_mult)}"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _kept(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        tree = handler(self)
+        return tree if self.has_weights else {key: tree[key] for key in _KEYS_OF_PIXELS if key in tree}
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether there is a network, and so something to train."""
+        return self.arch != PIXELS
 
     @property
     def decoder_channels(self) -> int:
@@ -61,12 +96,7 @@ class VaeConfig(Section):
     @property
     def downsampling(self) -> int:
         """Factor between the image's side and that of the coarsest latents."""
-        return 2 ** (self.num_preprocess_blocks + self.num_latent_scales - 1)
-
-    @property
-    def prior_channels(self) -> int:
-        """Channels of the latent that the score-based prior models: all groups of the coarsest scale."""
-        return self.num_groups_per_scale * self.num_latent_per_group
+        return 2 ** (self.num_preprocess_blocks + self.num_latent_scales - 1) if self.has_weights else 1
 
 
 class PriorConfig(Section):

@@ -22,8 +22,7 @@ from .posterior import draw_posterior, posterior_noise, standard_normal_log_prob
 from .units import mean_over_processes, standard_error
 
 if TYPE_CHECKING:
-    from lsgm.models.lsgm import Lsgm
-    from lsgm.models.nvae import NVAE
+    from lsgm.models import Lsgm, Vae
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def importance_weighted_bound(
     )
 
 
-def _log_weights(vae: NVAE, x: Tensor, indices: list[int], num_samples: int, per_pass: int, seed: int) -> Tensor:
+def _log_weights(vae: Vae, x: Tensor, indices: list[int], num_samples: int, per_pass: int, seed: int) -> Tensor:
     """log w of `num_samples` posterior draws for each image, (B, K), `per_pass` draws at a time."""
     columns = []
     for start in range(0, num_samples, per_pass):

@@ -14,7 +14,7 @@ from lsgm.randomness import normal_rows
 from lsgm.sampling import state_dtype
 
 if TYPE_CHECKING:
-    from lsgm.models.nvae import NVAE
+    from lsgm.models import Vae
 
 POSTERIOR_PURPOSE = "evaluation: posterior"
 
@@ -53,7 +53,7 @@ def posterior_noise(
     return [part.reshape(len(indices), *shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-def draw_posterior(vae: NVAE, images: Tensor, noises: Sequence[Tensor]) -> PosteriorDraw:
+def draw_posterior(vae: Vae, images: Tensor, noises: Sequence[Tensor]) -> PosteriorDraw:
     """Draw from the posterior, decode, and evaluate log q and the reconstruction term.
 
     Args:

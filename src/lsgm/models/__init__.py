@@ -1,11 +1,13 @@
-"""Networks: the NVAE backbone, the score-based prior, output distributions, and the files that hold them."""
+"""Networks: the NVAE backbone (or none), the score-based prior, output distributions, and the files that hold them."""
 
 from .files import LoadedModel, load_model, save_model, settings_file, sha256_of
 from .lsgm import Lsgm, build_lsgm, build_prior, build_vae, parameter_counts
 from .nvae import NVAE, VaeOutput
 from .outputs import OutputDistribution, build_output
+from .pixels import PixelVae
 from .prior import MixedScorePrior
 from .score import ScoreNetwork
+from .vae import Vae
 
 __all__ = [
     "NVAE",
@@ -13,7 +15,9 @@ __all__ = [
     "Lsgm",
     "MixedScorePrior",
     "OutputDistribution",
+    "PixelVae",
     "ScoreNetwork",
+    "Vae",
     "VaeOutput",
     "build_lsgm",
     "build_output",

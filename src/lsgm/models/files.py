@@ -138,10 +138,11 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 def _require_described(header: FileHeader, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Compare the tensors with those that the settings need, before memory is given to a model of that size."""
-    vae, prior = header.config.vae, header.config.prior
-    cells = vae.num_cells_per_group + vae.decoder_cells + vae.num_flows
-    layers = vae.num_latent_scales * vae.num_groups_per_scale * cells
-    layers += vae.num_preprocess_blocks * (vae.num_pre_post_cells + vae.post_cells)
+    vae, prior, layers = header.config.vae, header.config.prior, 0
+    if vae.has_weights:
+        cells = vae.num_cells_per_group + vae.decoder_cells + vae.num_flows
+        layers += vae.num_latent_scales * vae.num_groups_per_scale * cells
+        layers += vae.num_preprocess_blocks * (vae.num_pre_post_cells + vae.post_cells)
     if header.kind == "lsgm":
         layers += len(prior.channel_mult) * prior.num_cells_per_scale
     if layers > len(tensors):

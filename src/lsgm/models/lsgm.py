@@ -18,7 +18,9 @@ from lsgm.diffusion import build_sde
 
 from .nvae import NVAE
 from .outputs import build_output
+from .pixels import PixelVae
 from .prior import MixedScorePrior
+from .vae import Vae
 
 
 class Lsgm(nn.Module):
@@ -29,7 +31,7 @@ class Lsgm(nn.Module):
         prior: the score-based prior on the VAE's coarsest latents; None means a standard Normal, a plain VAE.
     """
 
-    def __init__(self, vae: NVAE, prior: MixedScorePrior | None = None):
+    def __init__(self, vae: Vae, prior: MixedScorePrior | None = None):
         super().__init__()
         self.vae = vae
         self.prior = prior
@@ -40,7 +42,7 @@ class Lsgm(nn.Module):
         return "vae" if self.prior is None else "lsgm"
 
 
-def build_vae(config: ExperimentConfig, image_shape: tuple[int, int, int], seed: int | None = None) -> NVAE:
+def build_vae(config: ExperimentConfig, image_shape: tuple[int, int, int], seed: int | None = None) -> Vae:
     """Build the backbone with fresh weights, on the CPU.
 
     Args:
@@ -56,8 +58,9 @@ def build_vae(config: ExperimentConfig, image_shape: tuple[int, int, int], seed:
     channels, height, width = image_shape
     padded = (channels, height + 2 * config.data.pad, width + 2 * config.data.pad)
     output = build_output(config.vae.output, config.data.num_bits)
+    kind = NVAE if config.vae.has_weights else PixelVae
     with _initialisation(config.seed if seed is None else seed, "weights of the vae"):
-        return NVAE(config.vae, padded, output, crop=config.data.pad)
+        return kind(config.vae, padded, output, crop=config.data.pad)
 
 
 def build_prior(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from lsgm.models import NVAE
+from lsgm.models import Vae
 
 from .objective import ACTIVE_NATS, normal_energy
 
@@ -15,7 +15,7 @@ MAX_BATCHES = 1001
 
 
 @torch.no_grad()
-def inactive_channels(vae: NVAE, batches: Iterable[tuple[Tensor, list[Tensor]]]) -> Tensor:
+def inactive_channels(vae: Vae, batches: Iterable[tuple[Tensor, list[Tensor]]]) -> Tensor:
     """Channels of the prior's latent whose KL from a standard Normal is at most 0.1 nat.
 
     Args:
@@ -35,7 +35,7 @@ def inactive_channels(vae: NVAE, batches: Iterable[tuple[Tensor, list[Tensor]]])
 
 
 @torch.no_grad()
-def channel_kl(vae: NVAE, x: Tensor, noises: list[Tensor]) -> Tensor:
+def channel_kl(vae: Vae, x: Tensor, noises: list[Tensor]) -> Tensor:
     """KL of each channel of the prior's latent from N(0, 1) in one batch.
 
     Args:

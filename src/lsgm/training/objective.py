@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from lsgm import distributed
-from lsgm.models.nvae import NVAE, VaeOutput
+from lsgm.models import Vae, VaeOutput
 
 from .balancing import balancing_coefficients
 
@@ -73,7 +73,7 @@ class Nelbo:
         return torch.stack([(distributed.mean(kl.mean(dim=0)) > ACTIVE_NATS).sum() for kl in self.channel_kl])
 
 
-def nelbo(vae: NVAE, output: VaeOutput, x: Tensor, cross_entropy: Tensor | None) -> Nelbo:
+def nelbo(vae: Vae, output: VaeOutput, x: Tensor, cross_entropy: Tensor | None) -> Nelbo:
     """Put the terms together.
 
     Args:

@@ -9,7 +9,8 @@ import torch
 from lsgm import distributed
 from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset, TrainBatches
-from lsgm.models import NVAE, Lsgm, build_vae
+from lsgm.models import Lsgm, Vae, build_vae
+from lsgm.whole_file import write_text_whole
 
 from . import optimisers, schedules
 from .accumulation import Accumulation, counted
@@ -18,7 +19,9 @@ from .branch import Branch
 from .draws import Draws, posterior_noise
 from .gradients import StepGradients, collect_terms, gradients_of
 from .inputs import StepInputs
+from .log import CURVES
 from .loop import Loop
+from .loop_result import LoopResult
 from .objective import KlWeights, nelbo
 from .precision import Precision
 from .regions import prepared_regions
@@ -43,7 +46,7 @@ class PretrainStage:
     name = "pretrain"
     has_dropout = False
 
-    def __init__(self, config: ExperimentConfig, vae: NVAE, batches: TrainBatches, device: torch.device) -> None:
+    def __init__(self, config: ExperimentConfig, vae: Vae, batches: TrainBatches, device: torch.device) -> None:
         settings = config.pretrain
         self.seed, self.device = config.seed, device
         self.vae = vae.train()
@@ -128,7 +131,7 @@ def pretrain(
         stop: see `train`.
 
     Returns:
-        The outcome; the model has no prior network.
+        The outcome; the model has no prior network. A VAE without weights is done at once, after 0 steps.
 
     Raises:
         ConfigError: settings and data do not fit together, or `work` holds a checkpoint made with other settings,
@@ -138,6 +141,8 @@ def pretrain(
     Source: LSGM section 4 and App. G.
     """
     device, reporter = torch.device(device), reporter or default_reporter()
+    if not config.vae.has_weights:
+        return _nothing_to_train(config, dataset, work, reporter)
     store = checkpoint_store("pretrain", config, dataset, work, reporter)
     saved = load_together(store)
     batches = TrainBatches(dataset.train, config.data, config.pretrain.batch_size, config.seed, device)
@@ -150,3 +155,21 @@ def pretrain(
         result = loop.run()
     stage.branch.release()
     return assemble(Lsgm(vae), config, result, batches.steps_per_epoch)
+
+
+def _nothing_to_train(config: ExperimentConfig, dataset: Dataset, work: Path, reporter: Reporter) -> TrainResult:
+    """The outcome for a VAE without weights, with a curve that has no lines."""
+    reporter.note(f"pretrain: a VAE with vae.arch = {config.vae.arch} has no weights, so there is nothing to train")
+    if distributed.is_first():
+        write_text_whole(work / CURVES, "")
+    done = LoopResult(
+        diverged=None,
+        steps=0,
+        skipped_updates=0,
+        seconds=0.0,
+        cpu_seconds=0.0,
+        final={},
+        rollbacks=(),
+        weights_step=0,
+    )
+    return assemble(Lsgm(build_vae(config, dataset.image_shape)), config, done, steps_per_epoch=1)

@@ -58,7 +58,8 @@ class Regulariser:
         reduced: torch.dtype | None = None,
     ) -> None:
         self.coefficient = coefficient
-        device = next(network.parameters()).device
+        # A network may be empty, such as the VAE of a model in pixel space.
+        device = next((weight.device for weight in network.parameters()), None)
         weights, shapes = [], []
         if with_convolutions and coefficient:
             for module in network.modules():

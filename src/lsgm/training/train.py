@@ -13,7 +13,7 @@ from torch import Tensor
 from lsgm import distributed
 from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset, TrainBatches, eval_batches
-from lsgm.models import NVAE, Lsgm, build_prior
+from lsgm.models import Lsgm, Vae, build_prior
 
 from .draws import posterior_noise
 from .inactive import MAX_BATCHES, inactive_channels
@@ -87,14 +87,14 @@ def train(
 
 
 def _first_batches(
-    config: ExperimentConfig, vae: NVAE, batches: TrainBatches, device: torch.device
+    config: ExperimentConfig, vae: Vae, batches: TrainBatches, device: torch.device
 ) -> Iterator[tuple[Tensor, list[Tensor]]]:
     for index in range(min(MAX_BATCHES, batches.steps_per_epoch)):
         x = batches.batch(index)
         yield x, posterior_noise(len(x), vae.latent_shapes, config.seed, "inactive channels", index, device)
 
 
-def _measure_scale(config: ExperimentConfig, dataset: Dataset, vae: NVAE, device: torch.device) -> float:
+def _measure_scale(config: ExperimentConfig, dataset: Dataset, vae: Vae, device: torch.device) -> float:
     images = eval_batches(dataset.train.to(device), config.data, config.train.batch_size, config.seed)
     encodable = (
         (x, posterior_noise(len(x), vae.latent_shapes, config.seed, "latent scale", index, device))

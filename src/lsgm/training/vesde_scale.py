@@ -10,13 +10,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from lsgm.models import NVAE
+from lsgm.models import Vae
 
 BLOCK = 1024
 
 
 @torch.no_grad()
-def training_latents(vae: NVAE, batches: Iterable[tuple[Tensor, list[Tensor]]]) -> Tensor:
+def training_latents(vae: Vae, batches: Iterable[tuple[Tensor, list[Tensor]]]) -> Tensor:
     """Encode images to the prior's latents.
 
     Args:

@@ -9,6 +9,9 @@ from torch import Tensor
 from lsgm.config import ConfigError, VaeConfig
 from lsgm.models.outputs import OUTPUTS, build_output
 
+# A point mass has no gradient, and all but one intensity have a log-probability of -inf.
+SMOOTH = [name for name in OUTPUTS if name != "intensity"]
+
 
 def _channels(name: str) -> int:
     return 3 if name == "discretised_logistic_mixture" else 1
@@ -65,7 +68,7 @@ def test_mixture_mean_of_one_dominant_component() -> None:
     torch.testing.assert_close(build_output("discretised_logistic_mixture").mean(params), expected)
 
 
-@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("name", SMOOTH)
 @pytest.mark.parametrize("size", [1e2, 1e4])
 @pytest.mark.parametrize("sign", [-1, 1, 0])
 def test_values_and_gradients_are_finite_at_extreme_parameters(name: str, size: float, sign: int) -> None:
@@ -82,6 +85,26 @@ def test_values_and_gradients_are_finite_at_extreme_parameters(name: str, size: 
     assert log_prob.isfinite().all()
     assert params.grad.isfinite().all()
     assert mean.isfinite().all() and mean.abs().max() <= 1
+
+
+@pytest.mark.parametrize("num_bits", [1, 3, 8])
+def test_intensity_has_all_mass_on_one_value(num_bits: int) -> None:
+    x, output, bins = _intensities(num_bits), build_output("intensity", num_bits), 2**num_bits
+    edges = torch.arange(bins + 1, dtype=torch.float64) * 2 / bins - 1
+    for place in (0.0, 0.3, 0.999):
+        params = (edges[:-1] + place * 2 / bins)[:, None, None, None]
+        pairs = output.log_prob(params.repeat_interleave(bins, 0), x.repeat(bins, 1, 1, 1)).view(bins, bins)
+        assert torch.equal(pairs.exp(), torch.eye(bins, dtype=torch.float64))
+        assert torch.equal(pairs, pairs.exp().log()), "0 and -inf"
+        assert torch.equal(output.mean(params), x)
+
+
+@pytest.mark.parametrize("size", [1.0, 1.2, 1e4, torch.inf])
+def test_intensity_beyond_the_outermost_bins_is_theirs(size: float) -> None:
+    output, params = build_output("intensity", 5), torch.full((1, 1, 1, 1), size)
+    for sign in (-1, 1):
+        assert output.mean(sign * params).item() == sign
+        assert output.log_prob(sign * params, torch.full((1, 1, 1, 1), float(sign))).item() == 0
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -108,7 +131,7 @@ def test_crop_and_precision(name: str) -> None:
 
 def test_registry_agrees_with_the_settings() -> None:
     assert tuple(OUTPUTS) == VaeConfig.model_fields["output"].annotation.__args__
-    assert [build_output(name).num_parameters(3) for name in OUTPUTS] == [3, 100, 6, 6]
+    assert [build_output(name).num_parameters(3) for name in OUTPUTS] == [3, 100, 6, 6, 3]
 
 
 def test_unknown_output_is_refused() -> None:

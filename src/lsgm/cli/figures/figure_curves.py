@@ -6,6 +6,7 @@ import argparse
 
 from lsgm.cli import options
 from lsgm.cli.records.provenance import commit
+from lsgm.config import ConfigError
 from lsgm.config.run_names import RunName
 
 
@@ -26,6 +27,11 @@ def add_parser(figures: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Draw the figure and write it as png and pdf."""
     config = options.settings(args)
+    if config.is_vae and not config.vae.has_weights:
+        raise ConfigError(
+            f"--config {args.config}: vae.arch = {config.vae.arch} has no weights, so there is no curve of their "
+            f"training; name an experiment that builds on it"
+        )
     from lsgm.reporting.figure_curves import read_curves, write_curves
     from lsgm.reporting.figure_style import commit_words, origin_words, said_once
 

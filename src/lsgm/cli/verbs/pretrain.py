@@ -15,7 +15,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         "pretrain",
         help="stage 1: train a VAE backbone",
         description="Train the NVAE backbone with a standard Normal prior. Interrupted, it writes a checkpoint; the "
-        "same command goes on from there.",
+        "same command goes on from there. A VAE without weights (vae.arch = pixels) is written at once.",
     )
     options.add_settings(parser)
     options.add_file(parser, "--data", "file written by `lsgm prepare`")

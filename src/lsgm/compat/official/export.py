@@ -62,6 +62,7 @@ def write(
 
 
 def _content(model: Lsgm, config: ExperimentConfig, padded: tuple[int, int, int], drop_mask: bool) -> dict[str, object]:
+    args = argparse.Namespace(**arguments_of(config, padded))
     if model.prior is not None and model.prior.mixing_logit is None:
         raise ConfigError("prior.mixed_score is false, and the authors' code always mixes the score")
     hidden = 0 if model.prior is None else int((model.prior.active == 0).sum())
@@ -73,7 +74,6 @@ def _content(model: Lsgm, config: ExperimentConfig, padded: tuple[int, int, int]
     bad = first_non_finite(model.state_dict())
     if bad is not None:
         raise ConfigError(f"{bad} has entries that are not finite")
-    args = argparse.Namespace(**arguments_of(config, padded))
     vae = _on_cpu(official_state(model.vae.state_dict(), model.vae.config))
     if model.prior is None:
         return {"args": args, **dict.fromkeys(VAE_ENTRIES, vae)}

@@ -33,6 +33,8 @@ def arguments_of(config: ExperimentConfig, image_shape: tuple[int, int, int]) ->
     Raises:
         ConfigError: their code builds another network from any arguments.
     """
+    if not config.vae.has_weights:
+        raise ConfigError(f"vae.arch is {config.vae.arch}, and the authors' code has no model without a VAE")
     args = dict(STAGE_1 if config.is_vae else STAGE_2)
     settings = _flat(config.model_dump(mode="json"))
     args |= dataset_of(config.data)

@@ -7,43 +7,18 @@ the decoder's features play its part. The groups of the coarsest scale are what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lsgm.config import ConfigError, VaeConfig
 from lsgm.models.outputs import OutputDistribution
+from lsgm.models.vae import Encoding, Vae, VaeOutput
 
 from .decoder import Decoder
 from .encoder import Encoder
 
 
-@dataclass(frozen=True)
-class Encoding:
-    """A draw from the posterior, groups in decoding order.
-
-    Attributes:
-        latents: one (B, z, r, r) per group, float32 at least.
-        log_q: elementwise log q of each latent in nats, same shapes.
-    """
-
-    latents: list[Tensor]
-    log_q: list[Tensor]
-
-
-@dataclass(frozen=True)
-class VaeOutput(Encoding):
-    """An encoding and what it decodes to.
-
-    Attributes:
-        params: parameters of the output distribution, (B, num_parameters, H, W).
-    """
-
-    params: Tensor
-
-
-class NVAE(nn.Module):
+class NVAE(Vae):
     """The VAE backbone.
 
     Args:
@@ -59,7 +34,7 @@ class NVAE(nn.Module):
     def __init__(
         self, config: VaeConfig, image_shape: tuple[int, int, int], output: OutputDistribution, crop: int = 0
     ) -> None:
-        super().__init__()
+        super().__init__(config, image_shape, output, crop)
         channels, height, width = image_shape
         factor = config.downsampling
         if height % factor or width % factor:
@@ -67,10 +42,6 @@ class NVAE(nn.Module):
                 f"images of {height}x{width} pixels, padding included, cannot be divided by {factor} = "
                 "2^(vae.num_preprocess_blocks + vae.num_latent_scales - 1); lower one of these or change data.pad"
             )
-        self.config = config
-        self.image_shape = image_shape
-        self.output = output
-        self.crop = crop
         coarsest = (height // factor, width // factor)
         self.encoder = Encoder(config, channels)
         self.decoder = Decoder(config, coarsest, output.num_parameters(channels))
@@ -95,7 +66,8 @@ class NVAE(nn.Module):
         """(G z, r, r), shape of the latent that the score-based prior models."""
         _, height, width = self.image_shape
         factor = self.config.downsampling
-        return self.config.prior_channels, height // factor, width // factor
+        channels = self.config.num_groups_per_scale * self.config.num_latent_per_group
+        return channels, height // factor, width // factor
 
     def forward(self, x: Tensor, noises: Sequence[Tensor]) -> VaeOutput:
         """Encode and decode.
@@ -125,27 +97,6 @@ class NVAE(nn.Module):
         for (up, group), latent in zip(self.decoder.steps(), latents, strict=True):
             feature = group(feature if up is None else up(feature), latent)
         return self.decoder.output(feature)
-
-    def join(self, latents: Sequence[Tensor]) -> Tensor:
-        """Concatenate the groups of the coarsest scale to the prior's latent, (B, *prior_shape).
-
-        Args:
-            latents: groups in decoding order; those of finer scales may be there and are left out.
-        """
-        return torch.cat(tuple(latents[: self.num_prior_groups]), dim=1)
-
-    def split(self, prior_latent: Tensor) -> list[Tensor]:
-        """Undo `join`: return the groups of the coarsest scale, each (B, z, r, r)."""
-        return list(prior_latent.chunk(self.num_prior_groups, dim=1))
-
-    def reconstruction(self, params: Tensor, x: Tensor) -> Tensor:
-        """Return -log p(x|z) of the un-padded centre in nats, (B,).
-
-        Args:
-            params: (B, num_parameters, H, W), from `forward` or `decode`.
-            x: (B, C, H, W), images in [-1, 1].
-        """
-        return -self.output.log_prob(params, x, self.crop)
 
     def _infer(self, x: Tensor, noises: Sequence[Tensor], until_last_latent: bool) -> tuple[Encoding, Tensor]:
         """Walk down the decoder, drawing each group; also return the feature after the last one (or before it)."""

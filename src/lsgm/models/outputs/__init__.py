@@ -8,6 +8,7 @@ from .base import OutputDistribution
 from .bernoulli import Bernoulli
 from .discretised_logistic import DiscretisedLogistic
 from .discretised_logistic_mixture import DiscretisedLogisticMixture
+from .intensity import Intensity
 from .normal import Normal
 
 OUTPUTS: dict[str, type[OutputDistribution]] = {
@@ -15,6 +16,7 @@ OUTPUTS: dict[str, type[OutputDistribution]] = {
     "discretised_logistic_mixture": DiscretisedLogisticMixture,
     "discretised_logistic": DiscretisedLogistic,
     "normal": Normal,
+    "intensity": Intensity,
 }
 
 
@@ -38,6 +40,7 @@ __all__ = [
     "Bernoulli",
     "DiscretisedLogistic",
     "DiscretisedLogisticMixture",
+    "Intensity",
     "Normal",
     "OutputDistribution",
     "build_output",
