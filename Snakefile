@@ -35,11 +35,13 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tolerance.smk"
 include: "workflow/rules/samplers.smk"
 include: "workflow/rules/variance.smk"
+include: "workflow/rules/cost_inputs.smk"
 include: "workflow/rules/report_inputs.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/cluster.smk"
 include: "workflow/rules/extra_ablation.smk"
+include: "workflow/rules/cost.smk"
 include: "workflow/rules/no_such_result.smk"
 
 
@@ -56,10 +58,10 @@ rule all_tables:
         tables=collect(
             "results/{scale}/tables/table{number}.{format}",
             scale=config["scale"],
-            number=TABLES,
+            number=numbers_of(config["scale"]),
             format=["csv", "md", "tex"],
         ),
-        metrics=metrics_files(TABLED_RUNS),
+        metrics=metrics_of_tables,
 
 
 rule all_figures:
@@ -67,7 +69,7 @@ rule all_figures:
         figures=collect(
             "results/{scale}/figures/{figure}.{format}",
             scale=config["scale"],
-            figure=["figure3", "figure4", "figure5", "samplers", "variance"],
+            figure=figures_of(config["scale"]),
             format=["png", "pdf"],
         ),
         curves=curve_figures(config["scale"]),
@@ -84,11 +86,11 @@ rule extra_ablation:
         metrics=axis_metrics,
 
 
-# What is made without a target, and what the report of `snakemake --report` then shows.
+# What is made without a target, and what the report of `snakemake --report` then shows: all that the scale makes.
 rule all:
     default_target: True
     input:
         rules.all_tables.input,
-        rules.extra_ablation.input,
+        rules.extra_ablation.input if EXTRA_TABLE in tables_of(config["scale"]) else [],
         rules.all_figures.input,
         runs=f"results/{config['scale']}/report/runs.html",

@@ -93,6 +93,17 @@ def test_images_are_drawn_in_few_steps(folder, tmp_path, solver):
     assert record.solver == {"heun": "heun", "multistep": "multistep of order 2"}[solver]
 
 
+def test_images_are_drawn_by_predictor_and_corrector(folder, tmp_path):
+    from lsgm.cli.records.samples_file import read_samples
+
+    model = ["--model", str(folder / "lsgm" / "model.safetensors"), "--out", str(tmp_path / "samples.safetensors")]
+    changes = ("sample.solver=predictor_corrector", "sample.num_steps=5", "sample.corrector_steps=2")
+    assert main(["sample", *words("mnist", *changes, "sample.num_samples=4"), *model]) == 0
+    images, record = read_samples(tmp_path / "samples.safetensors")
+    assert len(images) == 4 and record.nfe == 15
+    assert record.solver == "predictor-corrector, 5 steps of 1 + 2 evaluations, signal-to-noise ratio 0.16"
+
+
 def test_variance_is_measured_and_drawn(folder, tmp_path):
     changes = ("figures.variance_images=12", "figures.variance_times=2")
     assert measure(folder, "variance", *changes, out=tmp_path / "variance.json") == 0

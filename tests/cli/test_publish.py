@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import chain
@@ -93,6 +94,18 @@ def test_runs_and_tables_that_are_gone_are_gone_there_too_and_other_files_stay(r
     assert {"figure5.png", "mnist_vae/metrics.json"} <= files(out)
 
 
+def test_the_sampling_cost_goes_with_its_measurement(results, tmp_path):
+    names = ("sampling_cost.json", "tables/sampling_cost.md")
+    for name in names:
+        (results / name).write_text(name)
+    assert publish(results, tmp_path / "out") == 0
+    assert all((tmp_path / "out" / name).read_text() == name for name in names)
+    for name in names:
+        (results / name).unlink()
+    assert publish(results, tmp_path / "out") == 0
+    assert not any("sampling_cost" in file for file in files(tmp_path / "out"))
+
+
 def test_metrics_of_other_settings_are_refused_in_a_table_and_left_out_elsewhere(results, tmp_path, capsys):
     out = tmp_path / "out"
     add_run(results, "omniglot", provenance__config_hash="feedfacecafe")
@@ -118,3 +131,28 @@ def test_results_without_tables_are_refused(tmp_path, capsys):
     assert publish(tmp_path / "absent", tmp_path / "out") == 2
     assert "all_tables" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_scale_with_some_cells_is_published_as_far_as_it_makes_tables(tmp_path, capsys):
+    config, out = Path(shutil.copytree(CONFIG, tmp_path / "config")), tmp_path / "out"
+    keys = "tables: [6]\ncells: [vpsde-un-*]\n"
+    (config / "scales" / "part.yaml").write_text(keys + (CONFIG / "scales" / "test.yaml").read_text())
+    results = tmp_path / "results" / "part"
+    add_run(results, f"ablation/{CELL}", scale="part")
+    add_run(results, "ablation/geometric-re-is-ll", scale="part", provenance__config_hash="feedfacecafe")
+    (results / "tables").mkdir()
+    for table in ("table6.md", "table5.md", "extra_ablation.md"):
+        (results / "tables" / table).touch()
+    call = ["publish", str(results), "--config-dir", str(config), "--out", str(out)]
+    assert main(call) == 0
+    assert files(out) == {
+        "tables/table6.md",
+        f"ablation/{CELL}/metrics.json",
+        f"numbers/ablation/{CELL}.json",
+    }
+    told = capsys.readouterr().out
+    assert "left out, no table that the scale part makes" in told and "table5.md" in told and "extra" in told
+    assert "left out, made with other settings" in told and "geometric-re-is-ll" in told
+    add_run(results, "ablation/vpsde-un-is-ll", scale="part", provenance__config_hash="feedfacecafe")
+    assert main(call) == 2, "a cell that the table shows"
+    assert "vpsde-un-is-ll/metrics.json" in capsys.readouterr().err

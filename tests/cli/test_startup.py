@@ -9,8 +9,10 @@ from pathlib import Path
 
 import chain
 import pytest
+from reporting.cost_cases import make_cost
 
 from lsgm.cli.main import main
+from lsgm.reporting.section_file import write_section
 
 COMPILER = ("torch._dynamo", "torch._inductor")
 OTHERS = ("matplotlib", "pandas", "seaborn", "sklearn", "torchvision")
@@ -72,10 +74,13 @@ def test_tables_pages_and_curves_are_made_without_torch(after_each_stage, result
     config = ["--config-dir", str(chain.ROOT / "config")]
     metrics = ["--metrics", f"mnist={metrics_file(results)}"]
     curves = ["--curves", str(results / "mnist" / "curves.jsonl")]
+    write_section(tmp_path / "cost.json", make_cost())
+    cost = ["--cost", str(tmp_path / "cost.json")]
     calls = {
         "runs": ["runs", *config, *metrics, "--out", str(tmp_path / "runs.html")],
         "table": ["table", "5", *config, *metrics, "--out", str(tmp_path / "table5")],
+        "cost": ["table", "cost", *config, *cost, "--out", str(tmp_path / "cost")],
         "curves": ["figure", "curves", *chain.settings("mnist", *SHORT), *curves, "--out", str(tmp_path / "curves")],
     }
     loaded = loaded_after(calls, ("torch", "scipy", "seaborn", "sklearn"))
-    assert loaded == {"runs": [], "table": [], "curves": []}
+    assert loaded == {"runs": [], "table": [], "cost": [], "curves": []}

@@ -79,6 +79,7 @@ def mistakes(folder: Path) -> dict[str, tuple[list[str], str]]:
         "unknown key": (["prepare", *chain.settings("mnist", "train.epoch=3"), *out], "train.epoch"),
         "absent config": (["prepare", "--config", str(folder / "x.yaml"), *out], "x.yaml"),
         "absent data": (["pretrain", *small, *data, *out], "absent.safetensors"),
+        "absent model": (["sample", *small, "--model", str(folder / "absent.safetensors"), *out], "no such model file"),
         "absent data root": (
             ["prepare", "--config", str(chain.EXPERIMENTS / "mnist_vae.yaml"), "--data-root", str(folder / "no"), *out],
             "no such folder",
@@ -126,7 +127,7 @@ def test_plan_counts_jobs_and_hours(capsys):
     ("words", "message"),
     [
         (["--scale", "config/scales/official.yaml"], "no tables"),
-        (["--scale", "config/scales/pape.yaml"], "there are: demo"),
+        (["--scale", "config/scales/pape.yaml"], "there are: cpu, demo"),
         (["--scale", "config/scales/paper.yaml", "--seeds", "1", "1"], "each once"),
     ],
 )

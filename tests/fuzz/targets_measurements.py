@@ -8,11 +8,13 @@ from pathlib import Path
 
 from fake_metrics import make_metrics, make_vae
 from fuzz.target import Target
+from reporting.cost_cases import make_cost
 from reporting.figure_cases import make_samplers, make_study, make_sweep
 
 from lsgm.cli.verbs.export_official import _length
 from lsgm.config import Section
 from lsgm.reporting import read_metrics
+from lsgm.reporting.cost_measurement import read_cost
 from lsgm.reporting.figure_curves import read_curves
 from lsgm.reporting.figure_measurements import read_samplers, read_tolerance, read_variance
 from lsgm.reporting.provenance import TrainingMetrics
@@ -99,6 +101,7 @@ TARGETS = (
     Target("tolerance", "tolerance.json", (text(make_sweep()),), read_tolerance, is_text=True, attacks=JSON_ATTACKS),
     Target("samplers", "samplers.json", (text(make_samplers()),), read_samplers, is_text=True, attacks=JSON_ATTACKS),
     Target("variance", "variance.json", (text(make_study()),), read_variance, is_text=True, attacks=JSON_ATTACKS),
+    Target("cost", "sampling_cost.json", (text(make_cost()),), read_cost, is_text=True, attacks=JSON_ATTACKS),
     Target("training record", "training.json", (RECORD,), read_record, is_text=True, attacks=JSON_ATTACKS),
     Target("length of a training", "training.json", (RECORD,), read_length, is_text=True, attacks=JSON_ATTACKS),
     Target("training curves", "curves.jsonl", (CURVE,), read_curve_for_figures, is_text=True, attacks=CURVE_ATTACKS),

@@ -14,6 +14,7 @@ from lsgm.config.cells import SDE_SETTINGS
 from lsgm.config.command_line import from_command_line
 from lsgm.config.load import parse_override, read_yaml
 from lsgm.config.plan import StageResources, read_resources
+from lsgm.config.scope import ALL_TABLES, read_scope
 from lsgm.reporting.paper import PaperTable, read_paper_table
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -114,7 +115,7 @@ def read_grid(path: Path) -> None:
 def read_all(path: Path) -> None:
     """The whole folder of settings, of which one experiment is changed; another file may be named for it."""
     try:
-        Catalogue(checkout(path)).runs_of_table(2)
+        Catalogue(checkout(path)).runs_of_table(2, "test")
     except ConfigError as error:
         raise ConfigError(f"{path.name}: {error}") from None
 
@@ -133,6 +134,13 @@ def read_word(path: Path) -> None:
 
 def read_needs(path: Path) -> None:
     assert isinstance(read_resources(path), StageResources)
+
+
+def read_made(path: Path) -> None:
+    scope, cells = read_scope(path), list(read_cells(CONFIG / "ablation.csv"))
+    assert scope.made and set(scope.made) <= set(ALL_TABLES)
+    chosen = scope.chosen(cells, path.name)
+    assert chosen == [cell for cell in cells if cell in chosen] and chosen
 
 
 def read_table(path: Path) -> None:
@@ -168,6 +176,24 @@ TARGETS = (
         is_text=True,
         examples=30,
         attacks=YAML_ATTACKS,
+    ),
+    Target(
+        "what a scale makes",
+        "scales/demo.yaml",
+        (b"tables: [5, 6, extra]\ncells: [vpsde-*, geometric-re-is-ll]\n", SCALES[2]),
+        read_made,
+        is_text=True,
+        examples=40,
+        attacks=(
+            *YAML_ATTACKS,
+            b"tables: 5\n",
+            b"tables: [[5]]\n",
+            b"tables: {5: 6}\n",
+            b"tables: []\ncells: []\n",
+            b"cells: vpsde\n",
+            b"cells: [1]\n",
+            b"cells: ['" + b"*a" * 2000 + b"', '[']\n",
+        ),
     ),
     Target("resources", "scales/test.yaml", (SCALES[0],), read_needs, is_text=True, examples=30, attacks=YAML_ATTACKS),
     Target(

@@ -6,9 +6,11 @@ import json
 
 import pytest
 from pydantic import ValidationError
+from reporting.cost_cases import make_cost
 from reporting.figure_cases import make_samplers, make_study, make_sweep
 
 from lsgm.config import ConfigError
+from lsgm.reporting.cost_measurement import read_cost
 from lsgm.reporting.figure_measurements import read_samplers, read_tolerance, read_variance
 from lsgm.reporting.section_file import write_section
 
@@ -16,6 +18,7 @@ CASES = {
     "tolerance": (make_sweep, read_tolerance),
     "samplers": (make_samplers, read_samplers),
     "variance": (make_study, read_variance),
+    "cost": (make_cost, read_cost),
 }
 
 

@@ -14,12 +14,13 @@ pytest.importorskip("snakemake", reason="the workflow needs snakemake (pip insta
 
 from workflow.small_checkout import PARTS, ROOT, call
 
-from lsgm.config.catalogue import TABLES, Catalogue
+from lsgm.config.catalogue import Catalogue
+from lsgm.config.scope import ALL_TABLES, TABLES
 
 RUNS = Catalogue(ROOT / "config")
-EVALUATED = list(dict.fromkeys([*(run for table in TABLES for run in RUNS.runs_of_table(table)), *RUNS.runs_of_axes()]))
+EVALUATED = list(dict.fromkeys(run for table in ALL_TABLES for run in RUNS.runs_of_table(table, "test")))
 BACKBONES = list(dict.fromkeys(filter(None, (RUNS.backbone(run, True) for run in EVALUATED))))
-CURVES = [run for table in TABLES[:-1] for run in RUNS.runs_of_table(table)]
+CURVES = [run for table in TABLES[:-1] for run in RUNS.runs_of_table(table, "test")]
 ALL = ("all", "--config", "scale=test")
 
 

@@ -5,9 +5,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from lsgm.config import ConfigError
-from lsgm.config.catalogue import OFFICIAL, TABLES, Catalogue
+from lsgm.config.catalogue import OFFICIAL, Catalogue
 from lsgm.config.plan import STAGES, dataset_key, read_resources
 from lsgm.config.run_names import RunName
+from lsgm.config.scope import EXTRA_TABLE, TABLES
 
 CONFIG = Path(workflow.basedir) / "config"
 REPORTING = sorted(str(file) for file in Path("src/lsgm/reporting").glob("*.py"))
@@ -31,12 +32,10 @@ def stop(error):
 
 try:
     CATALOGUE = Catalogue(CONFIG)
-    TABLE_RUNS = {number: CATALOGUE.runs_of_table(number) for number in TABLES}
 except ConfigError as error:
     stop(error)
 
 RUNS = CATALOGUE.runs
-TABLED_RUNS = [run for runs in TABLE_RUNS.values() for run in runs]
 VAES = [name for name, run in RUNS.items() if run.backbone is None]
 PRIORS = [name for name, run in RUNS.items() if run.backbone is not None]
 CELLS = [name for name, run in RUNS.items() if run.cell is not None]
@@ -102,24 +101,33 @@ def fingerprint(stage):
 
 def data_of(wildcards):
     """The prepared data set of a run."""
-    key = dataset_key(settings(run_of(wildcards), wildcards.scale).data)
-    return f"results/{wildcards.scale}/data/{key}.safetensors"
+    return data_of_run(run_of(wildcards), wildcards.scale)
+
+
+def data_of_run(run, scale):
+    """The prepared data set of a run at a scale."""
+    return f"results/{scale}/data/{dataset_key(settings(run, scale).data)}.safetensors"
 
 
 def weights_of(wildcards):
+    """Nothing; see `weights_of_run`."""
+    return weights_of_run(run_of(wildcards), wildcards.scale)
+
+
+def weights_of_run(run, scale):
     """Nothing; but the absence of the feature network's file is noticed here, before anything is trained.
 
     It is no input of the rule, since another data root would then redo the evaluation. Without a data root nobody knows
     where it would lie; `lsgm evaluate` then says what is missing.
     """
-    file = settings(run_of(wildcards), wildcards.scale).evaluate.frechet.weights_file
+    file = settings(run, scale).evaluate.frechet.weights_file
     root = config["data_root"] or os.environ.get("LSGM_DATA")
     if file is None or not (root or Path(file).is_absolute()):
         return []
     path = Path(root or "").expanduser() / file
     if not path.is_file():
         stop(
-            f"{run_of(wildcards)} needs the feature network {path}, which is absent; put it there, or set evaluate.frechet"
+            f"{run} needs the feature network {path}, which is absent; put it there, or set evaluate.frechet"
         )
     return []
 

@@ -1,4 +1,30 @@
-# Which metrics files a table is made from: its runs, with each of the config's seeds.
+# Which tables a scale makes, and from which metrics files: those of its runs, with each of the config's seeds.
+def tables_of(scale):
+    """The tables that a scale makes: numbers, and the one of the extra axes."""
+    try:
+        return CATALOGUE.scope(scale).made
+    except ConfigError as error:
+        stop(error)
+
+
+def numbers_of(scale):
+    """Those of the paper."""
+    return [table for table in tables_of(scale) if table in TABLES]
+
+
+def table_runs(table, scale):
+    """The runs of one table, as far as the scale makes them."""
+    try:
+        return CATALOGUE.runs_of_table(table, scale)
+    except ConfigError as error:
+        stop(error)
+
+
+def tabled_runs(scale):
+    """The runs of all of the paper's tables that the scale makes."""
+    return [run for table in numbers_of(scale) for run in table_runs(table, scale)]
+
+
 def with_seeds(runs, scale):
     """These runs with each of the config's seeds."""
     try:
@@ -7,26 +33,25 @@ def with_seeds(runs, scale):
         stop(error)
 
 
-def metrics_files(runs):
-    """A function of the wildcards: the metrics files of these runs, with each of the config's seeds."""
+def metrics_files(runs, scale):
+    """The metrics files of these runs, with each of the config's seeds."""
+    return [f"results/{scale}/{run}/metrics.json" for run in with_seeds(runs, scale)]
 
-    def of_scale(wildcards):
-        scale = wildcards.get("scale", config["scale"])
-        return [
-            f"results/{scale}/{run}/metrics.json" for run in with_seeds(runs, scale)
-        ]
 
-    return of_scale
+def metrics_of_tables(wildcards):
+    """The metrics files of all of the paper's tables at the config's scale."""
+    return metrics_files(tabled_runs(config["scale"]), config["scale"])
 
 
 def metrics_of_table(wildcards):
     """The metrics files that a table is made from."""
-    return metrics_files(TABLE_RUNS[int(wildcards.number)])(wildcards)
+    runs = table_runs(int(wildcards.number), wildcards.scale)
+    return metrics_files(runs, wildcards.scale)
 
 
 def metrics_words(wildcards):
     """The words RUN=FILE of those metrics files; the rows of Table 6 are named by their cell."""
-    runs = TABLE_RUNS[int(wildcards.number)]
+    runs = table_runs(int(wildcards.number), wildcards.scale)
     return [
         f"{RUNS[run].cell or run}=results/{wildcards.scale}/{seeded}/metrics.json"
         for run in runs
@@ -34,23 +59,16 @@ def metrics_words(wildcards):
     ]
 
 
-def axis_runs():
-    """The runs with and without each change of config/axes.yaml."""
-    try:
-        return CATALOGUE.runs_of_axes()
-    except ConfigError as error:
-        stop(error)
-
-
 def axis_metrics(wildcards):
     """The metrics files that the table of extra axes is made from."""
-    return metrics_files(axis_runs())(wildcards)
+    scale = wildcards.get("scale", config["scale"])
+    return metrics_files(table_runs(EXTRA_TABLE, scale), scale)
 
 
 def axis_words(wildcards):
     """The words RUN=FILE of those metrics files."""
     return [
         f"{run}=results/{wildcards.scale}/{seeded}/metrics.json"
-        for run in axis_runs()
+        for run in table_runs(EXTRA_TABLE, wildcards.scale)
         for seeded in with_seeds([run], wildcards.scale)
     ]

@@ -23,28 +23,29 @@ def table_labels(format):
     return of_table
 
 
-def reported_runs():
-    """The runs of all tables, each once."""
-    return list(dict.fromkeys([*TABLED_RUNS, *axis_runs()]))
+def reported_runs(scale):
+    """The runs of all tables that the scale makes, each once."""
+    runs = [run for table in tables_of(scale) for run in table_runs(table, scale)]
+    return list(dict.fromkeys(runs))
 
 
 def reported_metrics(wildcards):
     """The metrics files of these runs."""
-    return metrics_files(reported_runs())(wildcards)
+    return metrics_files(reported_runs(wildcards.scale), wildcards.scale)
 
 
 def reported_metrics_words(wildcards):
     """The words RUN=FILE of those metrics files."""
     return [
         f"{run}=results/{wildcards.scale}/{seeded}/metrics.json"
-        for run in reported_runs()
+        for run in reported_runs(wildcards.scale)
         for seeded in with_seeds([run], wildcards.scale)
     ]
 
 
 def trained_only(scale):
     """VAEs that priors are trained on and that no table measures."""
-    seeded = with_seeds(reported_runs(), scale)
+    seeded = with_seeds(reported_runs(scale), scale)
     backbones = [CATALOGUE.backbone(run, config["share_backbone"]) for run in seeded]
     return [run for run in dict.fromkeys(backbones) if run and run not in seeded]
 
@@ -62,7 +63,7 @@ def reported_files(name):
 
     def of_scale(wildcards):
         scale = wildcards.scale
-        runs = [*with_seeds(reported_runs(), scale), *trained_only(scale)]
+        runs = [*with_seeds(reported_runs(scale), scale), *trained_only(scale)]
         return [f"results/{scale}/{run}/{name}" for run in runs]
 
     return of_scale

@@ -11,6 +11,7 @@ from lsgm.cli import dry_run, options, several
 from lsgm.cli.jobs import workflow_job
 from lsgm.cli.verbs import (
     bench,
+    cost,
     doctor,
     evaluate,
     export_official,
@@ -41,6 +42,7 @@ VERBS = (
     evaluate,
     tolerance,
     samplers,
+    cost,
     variance,
     table,
     figure,

@@ -14,10 +14,9 @@ from .experiment import ExperimentConfig, Stage
 from .load import ABLATION, load_experiment, read_yaml
 from .plan import Run, dataset_key, read_runs
 from .run_names import RunName, name_pattern
+from .scope import ABLATION_TABLE, ALL_TABLES, EXTRA_TABLE, FigureName, Scope, TableName, read_scope
 
 OFFICIAL = "official"  # the scale of published checkpoints, at which nothing is trained
-ABLATION_TABLE = 6
-TABLES = (2, 3, 4, 5, ABLATION_TABLE)
 
 
 class Catalogue:
@@ -39,6 +38,7 @@ class Catalogue:
         # Not on the methods themselves: such a cache would be shared by all objects and keep them alive.
         self.settings = lru_cache(maxsize=None)(self._settings)
         self.fingerprint = lru_cache(maxsize=None)(self._fingerprint)
+        self.scope = lru_cache(maxsize=None)(lambda scale: read_scope(self._scale_file(scale)))
 
     def run(self, name: str) -> Run:
         """The experiment file and cell of a run, its variants and seed left aside.
@@ -71,7 +71,7 @@ class Catalogue:
                 raise ConfigError(f"{name}: {own.seed} is its own seed, so this run is named {parsed.with_seed(None)}")
             return own.model_copy(update={"seed": parsed.seed})
         variants = {key: axis.settings for key, axis in choose_axes(self.axes, parsed.variants, name).items()}
-        config = load_experiment(run.file, self.config / "scales" / f"{scale}.yaml", run.cell, variants=variants)
+        config = load_experiment(run.file, self._scale_file(scale), run.cell, variants=variants)
         if parsed.variants:
             fewer = RunName(parsed.base, parsed.variants[:-1])
             if config.fingerprint("evaluate") == self.fingerprint(str(fewer), scale, "evaluate"):
@@ -105,15 +105,55 @@ class Catalogue:
         own = self.settings(name, scale).seed == seed
         return name if own else str(RunName.parse(name).with_seed(seed))
 
-    def runs_of_table(self, number: int) -> list[str]:
-        """Runs whose metrics files one table needs, in its order: all cells for Table 6, else the rows that name a run.
+    def _scale_file(self, scale: str) -> Path:
+        return self.config / "scales" / f"{scale}.yaml"
+
+    def runs_of_table(self, table: TableName, scale: str) -> list[str]:
+        """Runs whose metrics files one table needs at a scale, in its order; of Table 6 the cells that the scale runs.
 
         Raises:
-            ConfigError: the table's file cannot be read or names a run that there is not.
+            ConfigError: the scale does not make this table; a file cannot be read or names a run that there is not.
         """
-        if number == ABLATION_TABLE:
+        scope, source = self.scope(scale), str(self._scale_file(scale))
+        if table not in scope.made:
+            made = ", ".join(map(str, scope.made))
+            raise ConfigError(f"{source}: tables leaves out {table!r}, which was asked for; there are: {made}")
+        names = self._whole_table(table)
+        if table == ABLATION_TABLE:
+            cells = {self.runs[name].cell: name for name in names}
+            return [cells[cell] for cell in scope.chosen(list(cells), source)]
+        return names
+
+    def shown(self, figure: FigureName, scale: str) -> tuple[str, ...] | None:
+        """Runs that a scale file names for a figure; None if it leaves the choice to the workflow.
+
+        Raises:
+            ConfigError: there is no such run.
+        """
+        names = self.scope(scale).figures.get(figure)
+        for name in names or ():
+            self.run(name)
+        return names
+
+    def left_out(self, scale: str) -> set[str]:
+        """Runs that stand in tables, but in none that the scale makes.
+
+        Raises:
+            ConfigError: as for `runs_of_table`.
+        """
+        scope = self.scope(scale)
+        if scope == Scope():
+            return set()
+        made = {name for table in scope.made for name in self.runs_of_table(table, scale)}
+        return {name for table in ALL_TABLES for name in self._whole_table(table)} - made
+
+    def _whole_table(self, table: TableName) -> list[str]:
+        """Runs of a table at a scale that makes everything."""
+        if table == EXTRA_TABLE:
+            return self.runs_of_axes()
+        if table == ABLATION_TABLE:
             return [name for name, run in self.runs.items() if run.cell is not None]
-        file = self.config / "paper" / f"table{number}.yaml"
+        file = self.config / "paper" / f"table{table}.yaml"
         rows = read_yaml(file).get("rows", [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ConfigError(f"{file}: rows are not a list of `key: value` lines; correct it")
@@ -130,6 +170,8 @@ class Catalogue:
             ConfigError: there is none; the message lists the data sets of the scale.
         """
         vaes = [name for name, run in self.runs.items() if run.backbone is None]
+        # Those without weights last: a new one among them must not have the others' data prepared anew.
+        vaes.sort(key=lambda name: not self.settings(name, scale).vae.has_weights)
         known = {}
         for vae in vaes:
             known.setdefault(dataset_key(self.settings(vae, scale).data), vae)

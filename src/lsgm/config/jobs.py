@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .base import ConfigError
-from .catalogue import OFFICIAL, TABLES, Catalogue
+from .catalogue import OFFICIAL, Catalogue
 from .plan import StageResources, dataset_key
+from .scope import EXTRA_TABLE
 
 EXTRA = "extra ablation"
 ALL = "all of them"
@@ -42,7 +43,7 @@ class Plan:
 def make_plan(
     catalogue: Catalogue, scale: str, resources: StageResources, seeds: Sequence[int] | None, share_backbone: bool
 ) -> Plan:
-    """Work out the jobs of all tables.
+    """Work out the jobs of all tables that a scale makes.
 
     Args:
         catalogue: the runs.
@@ -56,12 +57,11 @@ def make_plan(
     """
     if scale == OFFICIAL:
         raise ConfigError(f"scale {OFFICIAL}: single runs with the authors' weights, no tables; plan another scale")
-    runs = {f"table {number}": catalogue.runs_of_table(number) for number in TABLES}
-    runs[EXTRA] = catalogue.runs_of_axes()
     tables = {}
-    for table, names in runs.items():
-        seeded = catalogue.with_seeds(names, seeds, scale)
-        jobs = {job for name in seeded for job in jobs_of_run(catalogue, name, scale, share_backbone)}
+    for name in catalogue.scope(scale).made:
+        table = EXTRA if name == EXTRA_TABLE else f"table {name}"
+        seeded = catalogue.with_seeds(catalogue.runs_of_table(name, scale), seeds, scale)
+        jobs = {job for run in seeded for job in jobs_of_run(catalogue, run, scale, share_backbone)}
         tables[table] = frozenset(jobs | {Job("report", table)})
     return Plan(tables | {ALL: frozenset().union(*tables.values())}, resources)
 

@@ -25,7 +25,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 BACKBONE_SECTIONS = ("data", "vae", "pretrain")
 ABLATION = "ablation"
-SCALE_KEYS = ("all", "experiments", "resources")
+SCALE_KEYS = ("tables", "cells", "figures", "all", "experiments", "resources")
 MAX_KEY_PARTS = 10
 MAX_SHOWN = 200
 

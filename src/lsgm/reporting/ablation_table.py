@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from lsgm.config import Cell, ConfigError
 
 from .notes import run_notes, table_notes, table_title
-from .numbers import DIVERGED, NOT_APPLICABLE, OurNumber, paper_text
+from .numbers import DIVERGED, NOT_APPLICABLE, NOTHING, OurNumber, paper_text
+from .ordering_notes import ordering_notes
 from .paper import Column, PaperTable
 from .placement import OurColumn, Placement, paper_fields, place
 from .runs import Run
@@ -68,7 +69,7 @@ def build_ablation_table(paper: PaperTable, cells: dict[str, Cell], runs: dict[s
         title=table_title(paper, order),
         data=_data(paper, cells, runs, placement),
         display=display,
-        notes=(*table_notes(paper, order), *footnotes.notes),
+        notes=(*table_notes(paper, order), *_not_run(cells, runs), *ordering_notes(paper, order), *footnotes.notes),
         run_notes=tuple(run_notes(paper, order)),
         sources=sources_of(order),
     )
@@ -93,6 +94,16 @@ def _with_reasons(placement: Placement, cells: dict[str, Cell]) -> Placement:
         if cell.not_applicable:
             numbers |= {(name, column): OurNumber(None, status="not_applicable") for column in placement.columns}
     return replace(placement, numbers=numbers)
+
+
+def _not_run(cells: dict[str, Cell], runs: dict[str, Run]) -> list[str]:
+    """One note on the cells that exist and that nobody ran; none where no cell was run at all."""
+    existing = [name for name, cell in cells.items() if not cell.not_applicable]
+    absent = [name for name in existing if name not in runs]
+    if not runs or not absent:
+        return []
+    were = "was" if len(absent) == 1 else "were"
+    return [f"{len(absent)} of the {len(existing)} cells that exist {were} not run ({NOTHING}): {', '.join(absent)}."]
 
 
 def _display(

@@ -33,6 +33,7 @@ class Table:
         notes: what stands below it: on the table as a whole.
         run_notes: what stands below it: one per run, numbered from 1 where `display` has a column of note numbers.
         sources: the metrics files, as the notes name them; in Markdown they become links.
+        label: by which LaTeX refers to a table without a number.
     """
 
     number: int | None
@@ -42,6 +43,7 @@ class Table:
     notes: tuple[str, ...]
     run_notes: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    label: str = "extra"
 
     @property
     def caption(self) -> str:
@@ -62,7 +64,7 @@ class Table:
     def latex(self) -> str:
         """The LaTeX file: one `table` environment that needs the package booktabs, notes included."""
         caption = f"{self.title}." + ("" if self.number is None else f" Table {self.number} of the paper.")
-        return latex_table(caption, f"tab:lsgm{self.number or 'extra'}", self.display, self.notes, self.run_notes)
+        return latex_table(caption, f"tab:lsgm{self.number or self.label}", self.display, self.notes, self.run_notes)
 
     @property
     def html(self) -> str:

@@ -1,18 +1,20 @@
-"""Whether a metrics file was made with the settings that the config folder has now."""
+"""Whether a measurement was made with the settings that the config folder has now."""
 
 from __future__ import annotations
 
-from lsgm.config import ConfigError
+from lsgm.config import ConfigError, Stage
 from lsgm.config.catalogue import Catalogue
 from lsgm.reporting import Metrics
+from lsgm.reporting.cost_measurement import ModelCost
 
 
-def is_current(catalogue: Catalogue, metrics: Metrics) -> bool | None:
+def is_current(catalogue: Catalogue, metrics: Metrics | ModelCost, stage: Stage = "evaluate") -> bool | None:
     """Compare the settings on which the numbers depend, at the seed of the run.
 
     Args:
         catalogue: the runs of the config folder.
-        metrics: content of a metrics file.
+        metrics: content of a metrics file, or what the file of `lsgm cost` says of one model.
+        stage: that measured them.
 
     Returns:
         None if the config folder has no such run, or none at this scale.
@@ -22,4 +24,4 @@ def is_current(catalogue: Catalogue, metrics: Metrics) -> bool | None:
     except ConfigError:
         return None
     seeded = settings.model_copy(update={"seed": metrics.provenance.seed})
-    return seeded.fingerprint("evaluate") == metrics.provenance.config_hash
+    return seeded.fingerprint(stage) == metrics.provenance.config_hash

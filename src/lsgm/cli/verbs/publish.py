@@ -1,7 +1,8 @@
 """`lsgm publish`: tables, figures and metrics files of one scale into a folder that git keeps.
 
 The results themselves are too large for git. This copies what is small and final, in the layout of the results, and
-refuses metrics of a table that were made with other settings than the present ones.
+refuses metrics of a table that were made with other settings than the present ones. A scale that makes some tables or
+some cells of Table 6 only (`tables` and `cells` of its file) has those published.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING
 
 from lsgm.config import ConfigError
 from lsgm.config.catalogue import Catalogue
+from lsgm.config.scope import EXTRA_TABLE, TableName
 
 if TYPE_CHECKING:
     from lsgm.reporting import Metrics
 
 METRICS, NUMBERS, TABLES, FIGURES, EXTRA = "metrics.json", "numbers", "tables", "figures", "extra_ablation"
+COST = "sampling_cost"
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -40,14 +43,20 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Check every metrics file, then copy."""
-    tables = _tables(args.results)
-    if not tables:
+    if not _tables(args.results):
         raise ConfigError(f"{args.results}: no tables there; `snakemake all_tables` makes them")
     from lsgm.cli.records.current_settings import is_current
     from lsgm.reporting import read_metrics
 
     catalogue = Catalogue(args.config_dir)
-    in_tables = _runs_of_tables(tables, catalogue)
+    scale = args.results.resolve().name
+    tables = []
+    for table in _tables(args.results):
+        if _table_name(table) in catalogue.scope(scale).made:
+            tables.append(table)
+        else:
+            print(f"left out, no table that the scale {scale} makes: {table}")
+    in_tables = _runs_of_tables(tables, catalogue, scale)
     chosen: dict[Path, Metrics] = {}
     for file in sorted(args.results.rglob(METRICS)):
         run_name = file.parent.relative_to(args.results)
@@ -64,6 +73,8 @@ def run(args: argparse.Namespace) -> None:
 
     for table in tables:
         _copy(table, args.out / TABLES / table.name)
+    for file in _cost_files(args.results):
+        _copy(file, args.out / file.relative_to(args.results))
     for figure in _figures(args.results):
         _copy(figure, args.out / FIGURES / figure.name)
     for run_name, metrics in chosen.items():
@@ -71,7 +82,7 @@ def run(args: argparse.Namespace) -> None:
         file = _numbers_file(args.out, run_name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(numbers(metrics), indent=2) + "\n", encoding="utf-8")
-    _remove_others(args.out, tables, _figures(args.results), list(chosen))
+    _remove_others(args.out, args.results, tables, list(chosen))
     print(f"{len(tables)} files of tables, {len(chosen)} metrics files -> {args.out}")
 
 
@@ -93,16 +104,23 @@ def _tables(folder: Path) -> list[Path]:
     return sorted(path for name in ("table*.*", f"{EXTRA}.*") for path in (folder / TABLES).glob(name))
 
 
+def _cost_files(folder: Path) -> list[Path]:
+    """The table of the sampling cost, which says what it was measured with, and the measurement."""
+    return sorted([*folder.glob(f"{COST}.json"), *(folder / TABLES).glob(f"{COST}.*")])
+
+
 def _figures(folder: Path) -> list[Path]:
     """Each says at its lower edge what it was made from, so no settings are compared."""
     return sorted((folder / FIGURES).glob("*.png"))
 
 
-def _runs_of_tables(tables: list[Path], catalogue: Catalogue) -> set[str]:
-    stems = {table.stem for table in tables}
-    numbers = {int(stem.removeprefix("table")) for stem in stems - {EXTRA}}
-    extra = catalogue.runs_of_axes() if EXTRA in stems else []
-    return {*extra, *(run_name for number in numbers for run_name in catalogue.runs_of_table(number))}
+def _table_name(file: Path) -> TableName:
+    return EXTRA_TABLE if file.stem == EXTRA else int(file.stem.removeprefix("table"))
+
+
+def _runs_of_tables(tables: list[Path], catalogue: Catalogue, scale: str) -> set[str]:
+    names = set(map(_table_name, tables))
+    return {run_name for name in names for run_name in catalogue.runs_of_table(name, scale)}
 
 
 def _numbers_file(out: Path, run_name: Path) -> Path:
@@ -114,13 +132,14 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _remove_others(out: Path, tables: list[Path], figures: list[Path], runs: list[Path]) -> None:
+def _remove_others(out: Path, results: Path, tables: list[Path], runs: list[Path]) -> None:
     """Remove what an earlier call wrote for runs, tables and figures that there are no more."""
     kept = {out / TABLES / table.name for table in tables}
-    kept |= {out / FIGURES / figure.name for figure in figures}
+    kept |= {out / file.relative_to(results) for file in (*_figures(results), *_cost_files(results))}
     kept |= {out / run_name / METRICS for run_name in runs}
     kept |= {_numbers_file(out, run_name) for run_name in runs}
     earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *_tables(out), *_figures(out)]
+    earlier += _cost_files(out)
     for file in earlier:
         if file not in kept:
             file.unlink()

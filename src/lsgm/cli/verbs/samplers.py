@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from lsgm.cli import options
+from lsgm.cli.opened_run import add_options, open_run
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -16,39 +16,22 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         "and the multistep solver at each number in figures.evaluations, all from the same noise. Measure their "
         "Fréchet distance, and the error of their latents against a tight solution of the ODE (figures.reference_tol).",
     )
-    options.add_settings(parser)
-    options.add_file(parser, "--data", "file written by `lsgm prepare`")
-    options.add_data_root(parser)
-    options.add_compute(parser)
-    options.add_file(parser, "--model", "model to draw from")
-    options.add_file(parser, "--out", "file of measurements to write (.json)")
+    add_options(parser, "model to draw from")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> None:
     """Measure and write the file; a model that cannot be sampled gives one that says so."""
-    config = options.settings(args)
-    options.require_prior(args, config)
-    root = options.data_root(args)
-    options.require_output_folder(args.out)
-    device = options.start_compute(args)
-    from lsgm.cli.records.origin import Clock, divergence, header, provenance
+    opened = open_run(args)
     from lsgm.cli.records.sampler_sweep import SamplerSweep, compare_samplers, num_images, num_latents
-    from lsgm.data import load_dataset
-    from lsgm.models import load_model, sha256_of
     from lsgm.reporting.figure_measurements import SamplerStudy
     from lsgm.reporting.section_file import write_section
 
-    clock = Clock()
-    dataset = load_dataset(args.data, config.data)
-    model_sha256, loaded = sha256_of(args.model), load_model(args.model, config, device)
-    found = SamplerSweep(problems=divergence(loaded))
+    config, found = opened.config, SamplerSweep(problems=opened.problems)
     if not found.problems:
-        found = compare_samplers(loaded.model, dataset, config, root, device)
+        found = compare_samplers(opened.model, opened.dataset, config, opened.root, opened.device)
     measured = SamplerStudy(
-        **header(config, dataset),
-        status="diverged" if found.problems else "ok",
-        reason="; ".join(found.problems) or None,
+        **opened.described("samplers", found.problems),
         sde=config.sde.type,
         order=config.sample.order,
         num_samples=num_images(config),
@@ -59,7 +42,6 @@ def run(args: argparse.Namespace) -> None:
         reference_nfe=found.reference_nfe,
         latent_std=found.latent_std,
         points=found.points,
-        provenance=provenance(config, "samplers", model_sha256, dataset, device, clock),
     )
     write_section(args.out, measured)
     print(measured.reason or f"{len(found.points)} points in {measured.provenance.wall_seconds:.0f} s -> {args.out}")

@@ -1,4 +1,4 @@
-"""`lsgm table`: one of the paper's tables, or that of the extra axes, from metrics files: csv, Markdown and LaTeX."""
+"""`lsgm table`: one of the paper's tables, or one that it does not have, from measurements: csv, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 
 from lsgm.cli import options
 from lsgm.config import ConfigError
-from lsgm.config.catalogue import TABLES, Catalogue
+from lsgm.config.catalogue import Catalogue
+from lsgm.config.scope import ALL_TABLES, EXTRA_TABLE
 
-EXTRA = "extra"
+COST = "cost"
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
     """Add the verb to the command line."""
     parser = verbs.add_parser(
         "table",
-        help="make a table of the paper, or of the extra axes, from metrics files",
+        help="make a table of the paper, of the extra axes, or of the sampling cost",
         description="Make Table 2, 3, 4, 5 or 6: the paper's rows and numbers, and ours beside them, each with the "
-        "data it was measured on. Or the table of the axes that the paper does not have (config/axes.yaml). Numbers "
-        "come from metrics files only.",
+        "data it was measured on. Or the table of the axes that the paper does not have (config/axes.yaml). Their "
+        "numbers come from metrics files only. Or the table of the sampling cost, from the file of `lsgm cost`.",
     )
-    parser.add_argument("which", choices=(*map(str, TABLES), EXTRA), help="which table")
+    parser.add_argument("which", choices=(*map(str, ALL_TABLES), COST), help="which table")
     parser.add_argument(
         "--config-dir", type=Path, default=Path("config"), metavar="DIR", help="folder of settings (default: config)"
     )
@@ -34,6 +35,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
         help="metrics files by run, e.g. mnist=results/demo/mnist/metrics.json; cells of Table 6 by their name; a run "
         "with several seeds once for each",
     )
+    parser.add_argument("--cost", type=Path, metavar="FILE", help="file of `lsgm cost`, for the table of that name")
     parser.add_argument("--out", type=Path, required=True, metavar="STEM", help="files to write, without their ending")
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write the table as a page, for the report")
     parser.set_defaults(run=run)
@@ -42,16 +44,20 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
 def run(args: argparse.Namespace) -> None:
     """Build the table and write its three files, and the page if it is wanted."""
     metrics = files_by_run(args.metrics)
+    _require_its_files(args)
     options.require_output_folder(args.out)
     if args.html is not None:
         options.require_output_folder(args.html)
     from lsgm.cli.records.current_settings import is_current
-    from lsgm.reporting import build_extra_table, build_table, write_table
+    from lsgm.reporting import build_cost_table, build_extra_table, build_table, write_table
     from lsgm.whole_file import write_text_whole
 
     catalogue = Catalogue(args.config_dir)
     compare = partial(is_current, catalogue)
-    if args.which == EXTRA:
+    if args.which == COST:
+        paper = args.config_dir / "paper" / "sampling_cost.yaml"
+        table = build_cost_table(paper, args.cost, partial(is_current, catalogue, stage="cost"))
+    elif args.which == EXTRA_TABLE:
         table = build_extra_table(catalogue.axes, metrics, compare)
     else:
         paper = args.config_dir / "paper" / f"table{args.which}.yaml"
@@ -59,6 +65,13 @@ def run(args: argparse.Namespace) -> None:
     write_table(table, args.out)
     if args.html is not None:
         write_text_whole(args.html, table.html)
+
+
+def _require_its_files(args: argparse.Namespace) -> None:
+    if (args.which == COST) != (args.cost is not None):
+        raise ConfigError(f"table {args.which}: --cost FILE belongs to the table {COST!r}, and to no other")
+    if args.which == COST and args.metrics:
+        raise ConfigError(f"table {COST}: is made from --cost FILE, leave --metrics out")
 
 
 def files_by_run(words: list[str]) -> dict[str, list[Path]]:
