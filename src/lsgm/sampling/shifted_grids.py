@@ -3,7 +3,7 @@
 On one grid all samples make nearly the same error. It moves their mean and covariance together, and with them a Fréchet
 distance: on four small trained models by -1 to +13 % at 7 to 12 evaluations (order 2), jumping from one number to the
 next, since such a network wavers along the way at a pace that few steps do not resolve. On grids of their own the
-samples' errors differ and mostly cancel there: 3 to 7 % at 7 evaluations, 1.3 to 2.1 % at 10, 0.5 to 1.6 % at 12. The
+samples' errors differ and mostly cancel there: 4 to 7 % at 7 evaluations, 0.7 to 2.8 % at 10, 0.6 to 1.9 % at 12. The
 price is paid by single latents: on mixtures of known score, smooth in time, their error grows by up to a factor of two.
 """
 
