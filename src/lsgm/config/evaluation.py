@@ -27,7 +27,7 @@ class SampleConfig(Section):
     evaluations: int = Field(
         10, ge=2, description="of the network, by the solvers of fixed steps: one a step (multistep) or two (heun)"
     )
-    order: int = Field(2, ge=1, le=3, description="of the multistep solver; 3 for networks smooth in time")
+    order: int = Field(2, ge=1, le=3, description="of the multistep solver; with sde.type geometric 3 if not given")
     num_steps: int = Field(1000, ge=2, description="T of the ancestral sampler, N of the predictor-corrector sampler")
     step_variance: Literal["beta", "beta_post"] = Field("beta", description="noise variance of the ancestral sampler")
     # Both are left out of a saved file and of fingerprints at their defaults: they make no earlier result stale.

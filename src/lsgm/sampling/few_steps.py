@@ -28,7 +28,7 @@ class FewSteps:
         noise: standard normals, (B, C, r, r).
         config: `time_end` and `prior_temperature` are used.
         num_steps: steps of the grids.
-        drawn: grid of each sample, (B,), of those that `SHIFTS` moves; None: all samples take one that is not moved.
+        taken: grid of each sample, (B,), of those that `SHIFTS` moves; None: all samples take one that is not moved.
 
     Attributes:
         angles: θ of the places, from t = 1 to the end, (G, 1, 1, 1) each.
@@ -37,13 +37,13 @@ class FewSteps:
     """
 
     def __init__(
-        self, prior: Prior, noise: Tensor, config: SampleConfig, num_steps: int, drawn: Tensor | None = None
+        self, prior: Prior, noise: Tensor, config: SampleConfig, num_steps: int, taken: Tensor | None = None
     ) -> None:
-        shifts = (0.0,) if drawn is None else SHIFTS
+        shifts = (0.0,) if taken is None else SHIFTS
         grids = [angle_grid(prior.sde, config.time_end, num_steps, shift) for shift in shifts]
         self._prior = prior
         self._dtype, self._device = state_dtype(noise.device), noise.device
-        self._drawn = None if drawn is None else drawn.to(noise.device)
+        self._taken = None if taken is None else taken.to(noise.device)
         self._grid_times = torch.stack([grid.times for grid in grids], dim=1)
         # (places, G, 1, 1, 1), as all constants.
         times, scales = self._grid_times, torch.tensor([grid.scales for grid in grids], dtype=torch.float64).T
@@ -62,7 +62,7 @@ class FewSteps:
 
     def each(self, constants: Tensor) -> Tensor:
         """Constants of every sample, (..., B, C, 1, 1), from those of the grids, (..., G, C, 1, 1)."""
-        return constants if self._drawn is None else constants.index_select(SAMPLES, self._drawn)
+        return constants if self._taken is None else constants.index_select(SAMPLES, self._taken)
 
     def predict(self, y: Tensor, place: int) -> Tensor:
         """Evaluate eps' at y and a place of the grid; (B, C, r, r), in the network's precision."""

@@ -35,7 +35,8 @@ def sample_prior(
         prior: noise predictor with its SDE, in evaluation mode.
         noise: standard normals, (B, C, r, r); temperature and base variance are applied here.
         config: sampler and its settings.
-        step_noise: standard normals by number, needed by stochastic samplers only.
+        step_noise: standard normals by number, needed by stochastic samplers; and the samples' own numbers, by which
+            the multistep solver deals its grids.
 
     Raises:
         ConfigError: the sampler does not fit the SDE.

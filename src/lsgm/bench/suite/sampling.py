@@ -81,7 +81,9 @@ def _work(
 
 
 def _step_noise(noise: Tensor) -> StepNoise:
-    return lambda number: randomness.normal(noise.shape, 0, STEP_NOISE, number).to(noise.device)
+    return StepNoise(
+        range(len(noise)), lambda number: randomness.normal(noise.shape, 0, STEP_NOISE, number).to(noise.device)
+    )
 
 
 BENCHMARK = Benchmark(
