@@ -22,8 +22,8 @@ Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate", "tolerance
 RESULTS_VERSION = 2
 
 # Of the multistep sampler. Networks of the geometric SDE are smoother along its way: on five trained models of it, the
-# Fréchet distance at 10 evaluations was off by -0.9 to +1.0 % with order 3, by -0.8 to +2.8 % with order 2. On models of
-# the VPSDE it is order 2 that comes closer.
+# Fréchet distance at 10 evaluations was off by -0.9 to +1.0 % with order 3, by -0.8 to +2.8 % with order 2. On models
+# of the VPSDE it is order 2 that comes closer.
 GEOMETRIC_ORDER = 3
 
 _MEASURED = ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample", "evaluate")
