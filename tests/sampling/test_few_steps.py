@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import nn
+from single_precision_prior import SinglePrecisionPrior
 from toy_gaussian import GaussianPrior, scalar, sde_named
 
 from lsgm.bench.mixture_prior import mixture_prior
@@ -119,18 +119,7 @@ def test_the_mix_makes_no_difference_to_the_solution(method):
 
 @each_method
 def test_a_network_of_single_precision_has_a_state_of_double(method):
-    class Single(nn.Module):
-        sde = sde_named("vpsde")
-
-        def __init__(self):
-            super().__init__()
-            self.scale = nn.Parameter(torch.tensor(0.5))
-
-        def forward(self, z, time):
-            assert z.dtype == time.dtype == torch.float32 and time.shape == z.shape[:1]
-            return self.scale * z
-
-    assert sample_prior(Single(), noise(), settings(method, 8)).latent.dtype == torch.float64
+    assert sample_prior(SinglePrecisionPrior(), noise(), settings(method, 8)).latent.dtype == torch.float64
 
 
 @each_method

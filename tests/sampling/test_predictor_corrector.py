@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 from sampling.predictor_corrector_cases import SHAPE, each_sde, gaussian, noises, settings
-from torch import Tensor, nn
+from single_precision_prior import SinglePrecisionPrior
+from torch import Tensor
 from toy_gaussian import sde_named
 
 from lsgm.randomness import normal, normal_rows
@@ -124,18 +125,7 @@ def test_latents_are_not_clamped():
 
 
 def test_a_network_of_single_precision_has_a_state_of_double():
-    class Single(nn.Module):
-        sde = sde_named("vpsde")
-
-        def __init__(self):
-            super().__init__()
-            self.scale = nn.Parameter(torch.tensor(0.5))
-
-        def forward(self, z, time):
-            assert z.dtype == time.dtype == torch.float32 and time.shape == z.shape[:1]
-            return self.scale * z
-
-    found = sample_prior(Single(), normal((3, *SHAPE), 1, "start"), settings(), noises((3, *SHAPE)))
+    found = sample_prior(SinglePrecisionPrior(), normal((3, *SHAPE), 1, "start"), settings(), noises((3, *SHAPE)))
     assert found.latent.dtype == torch.float64 and not found.latent.requires_grad
 
 
