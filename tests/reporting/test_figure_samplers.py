@@ -9,9 +9,17 @@ from reporting.figure_cases import check_legible, make_samplers
 from lsgm.reporting.figure_samplers import draw_samplers, write_samplers
 from lsgm.reporting.figure_style import paper_style
 
+
+def without_distance():
+    """A study of binary images, of which the paper reports no FID."""
+    study = make_samplers("mnist")
+    return study.model_copy(update={"points": [p.model_copy(update={"frechet": None}) for p in study.points]})
+
+
 FIGURES = {
     "one run": lambda: [make_samplers()],
     "two runs": lambda: [make_samplers(), make_samplers("cifar10_best_nll", sde="geometric")],
+    "no distance": lambda: [make_samplers(), without_distance()],
     "nothing": lambda: [make_samplers(points=[], status="diverged", reason="diverged", reference_nfe=None)],
 }
 
@@ -36,6 +44,13 @@ def test_it_shows_the_numbers_by_evaluations_and_a_gap_where_there_is_none():
     text = " ".join(figure._supxlabel.get_text().split())
     for words in ("solver failed", "the ODE at tolerance 1e-07", "100 latents", "multistep of order 2"):
         assert words in text
+
+
+def test_a_panel_without_distances_says_so_and_has_no_axes():
+    with paper_style():
+        left, right = draw_samplers([without_distance()]).axes
+    assert left.axison and not right.axison and not right.get_lines()
+    assert [text.get_text() for text in right.texts] == ["no Fréchet distance measured"]
 
 
 def test_same_numbers_same_bytes(tmp_path):

@@ -44,9 +44,12 @@ def draw_samplers(studies: Sequence[SamplerStudy]) -> Figure:
     for (left, right), study in zip(rows, studies, strict=True):
         _draw(left, study, [point.latent_error for point in study.points])
         distances = [None if point.frechet is None else point.frechet.value for point in study.points]
-        _draw(right, study, distances)
+        if any(distance is not None for distance in distances):
+            _draw(right, study, distances)
+            right.set_ylabel(distance_name([study]))
+        else:
+            _leave_empty(right)
         left.set_ylabel(r"rms error in $z_0$")
-        right.set_ylabel(distance_name([study]))
         if any(point.latent_error for point in study.points):
             plain_log(left)
         titles |= {f"{study.run}: latents": left, f"{study.run}: images": right}
@@ -75,6 +78,12 @@ def _draw(axis: Axes, study: SamplerStudy, values: Sequence[float | None]) -> No
     axis.set_xlabel("evaluations of the network")
     if any(point.nfe is not None for point in study.points):
         _count_axis(axis)
+
+
+def _leave_empty(axis: Axes) -> None:
+    """Say in an empty panel why it is empty."""
+    axis.set_axis_off()
+    axis.text(0.5, 0.5, "no Fréchet distance measured", ha="center", va="center", transform=axis.transAxes)
 
 
 def _count_axis(axis: Axes) -> None:
