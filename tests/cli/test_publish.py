@@ -9,10 +9,13 @@ from pathlib import Path
 import chain
 import pytest
 from fake_metrics import make_metrics, make_vae
+from reporting.figure_cases import make_study
 
 from lsgm.cli.main import main
 from lsgm.config import load_experiment
+from lsgm.config.catalogue import Catalogue
 from lsgm.reporting import write_metrics
+from lsgm.reporting.section_file import write_section
 
 CONFIG = chain.ROOT / "config"
 CELL = "vpsde-un-is-rew"
@@ -104,6 +107,43 @@ def test_the_sampling_cost_goes_with_its_measurement(results, tmp_path):
         (results / name).unlink()
     assert publish(results, tmp_path / "out") == 0
     assert not any("sampling_cost" in file for file in files(tmp_path / "out"))
+
+
+def add_measurement(results: Path, run: str, **changes) -> Path:
+    """A measurement of the objective's variance in the folder of a run, as of the present settings."""
+    settings = Catalogue(CONFIG).settings(run, "test")
+    origin = {"config_hash": settings.fingerprint("variance"), "seed": settings.seed, **changes}
+    provenance = make_metrics().provenance.model_copy(update=origin)
+    file = results / run / "variance.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_section(file, make_study(settings.cell or settings.name, scale="test", provenance=provenance))
+    return file
+
+
+@pytest.mark.parametrize("run", ["mnist", f"ablation/{CELL}", f"ablation/{CELL}/seed-3"])
+def test_what_was_measured_for_figures_goes_with_them(run, results, tmp_path, capsys):
+    out, measured = tmp_path / "out", add_measurement(results, run)
+    assert publish(results, out) == 0
+    assert (out / run / "variance.json").read_bytes() == measured.read_bytes()
+    assert "1 for figures" in capsys.readouterr().out
+    add_measurement(results, run, config_hash="feedfacecafe")
+    assert publish(results, out) == 0
+    assert f"{run}/variance.json" in capsys.readouterr().out
+    assert not (out / run / "variance.json").exists()
+    measured.write_text("{}")
+    assert publish(results, out) == 2
+    assert f"{run}/variance.json" in capsys.readouterr().err
+
+
+def test_training_curves_are_figures_too(results, tmp_path):
+    curves, out = Path("figures", "curves", "mnist.png"), tmp_path / "out"
+    (results / curves).parent.mkdir()
+    (results / curves).write_bytes(b"curves")
+    assert publish(results, out) == 0
+    assert (out / curves).read_bytes() == b"curves"
+    (results / curves).unlink()
+    assert publish(results, out) == 0
+    assert not (out / curves).exists()
 
 
 def test_metrics_of_other_settings_are_refused_in_a_table_and_left_out_elsewhere(results, tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -11,9 +12,10 @@ from reporting.figure_cases import make_samplers, make_study, make_sweep
 
 from lsgm.config import ConfigError
 from lsgm.reporting.cost_measurement import read_cost
-from lsgm.reporting.figure_measurements import read_samplers, read_tolerance, read_variance
+from lsgm.reporting.figure_measurements import READERS, read_samplers, read_tolerance, read_variance
 from lsgm.reporting.section_file import write_section
 
+ROOT = Path(__file__).parents[2]
 CASES = {
     "tolerance": (make_sweep, read_tolerance),
     "samplers": (make_samplers, read_samplers),
@@ -62,3 +64,11 @@ def test_a_number_may_be_missing_only_for_a_reason():
 
 def test_variation_is_relative():
     assert make_study().points[0].variation == pytest.approx(0.2)
+
+
+PUBLISHED = sorted(path for stage in READERS for path in (ROOT / "docs").rglob(f"{stage}.json"))
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_published_measurements_are_read(path):
+    assert READERS[path.stem](path).status == "ok"

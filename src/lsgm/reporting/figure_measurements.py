@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from lsgm.config import Section
+from lsgm.config import Section, Stage
 
 from .metrics import DataMetrics, FrechetMetrics, Provenance
 from .section_file import read_section
@@ -117,3 +118,11 @@ def read_samplers(path: Path) -> SamplerStudy:
 def read_variance(path: Path) -> VarianceStudy:
     """Read the file of `lsgm variance`; a ConfigError says what is wrong with it."""
     return read_section(path, VarianceStudy, "variance")
+
+
+# By the stage that measures it, which is also the name of the file.
+READERS: dict[Stage, Callable[[Path], FigureMeasurement]] = {
+    "tolerance": read_tolerance,
+    "samplers": read_samplers,
+    "variance": read_variance,
+}

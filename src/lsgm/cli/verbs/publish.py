@@ -1,8 +1,9 @@
 """`lsgm publish`: tables, figures and metrics files of one scale into a folder that git keeps.
 
 The results themselves are too large for git. This copies what is small and final, in the layout of the results, and
-refuses metrics of a table that were made with other settings than the present ones. A scale that makes some tables or
-some cells of Table 6 only (`tables` and `cells` of its file) has those published.
+refuses metrics of a table that were made with other settings than the present ones; what was measured for figures
+(tolerance, samplers, variance) is then left out. A scale that makes some tables or some cells of Table 6 only (`tables`
+and `cells` of its file) has those published.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser(
         "publish",
         help="copy tables, figures and metrics files to a folder that git keeps",
-        description="Copy a scale's tables, figures (png) and metrics files, and write the main numbers of each run to "
-        "numbers/<run>.json, for `dvc metrics show`. Metrics that do not belong to the present settings are refused "
-        "where a table shows them, else left out.",
+        description="Copy a scale's tables, figures (png), metrics files and what was measured for figures, and write "
+        "the main numbers of each run to numbers/<run>.json, for `dvc metrics show`. Metrics that do not belong to the "
+        "present settings are refused where a table shows them, else left out.",
     )
     parser.add_argument("results", type=Path, metavar="RESULTS", help="folder of one scale, e.g. results/demo")
     parser.add_argument(
@@ -70,20 +71,18 @@ def run(args: argparse.Namespace) -> None:
             )
         else:
             print(f"left out, made with other settings: {file}")
+    measurements = _current_measurements(args.results, catalogue)
 
-    for table in tables:
-        _copy(table, args.out / TABLES / table.name)
-    for file in _cost_files(args.results):
+    copied = [*tables, *_cost_files(args.results), *_figures(args.results), *measurements]
+    for file in copied:
         _copy(file, args.out / file.relative_to(args.results))
-    for figure in _figures(args.results):
-        _copy(figure, args.out / FIGURES / figure.name)
     for run_name, metrics in chosen.items():
         _copy(args.results / run_name / METRICS, args.out / run_name / METRICS)
         file = _numbers_file(args.out, run_name)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(numbers(metrics), indent=2) + "\n", encoding="utf-8")
-    _remove_others(args.out, args.results, tables, list(chosen))
-    print(f"{len(tables)} files of tables, {len(chosen)} metrics files -> {args.out}")
+    _remove_others(args.out, args.results, copied, list(chosen))
+    print(f"{len(tables)} files of tables, {len(chosen)} metrics files, {len(measurements)} for figures -> {args.out}")
 
 
 def numbers(metrics: Metrics) -> dict[str, float | str | None]:
@@ -111,7 +110,29 @@ def _cost_files(folder: Path) -> list[Path]:
 
 def _figures(folder: Path) -> list[Path]:
     """Each says at its lower edge what it was made from, so no settings are compared."""
-    return sorted((folder / FIGURES).glob("*.png"))
+    return sorted((folder / FIGURES).rglob("*.png"))
+
+
+def _measurements(folder: Path) -> list[Path]:
+    """What was measured for figures: beside the metrics of its run, named by the stage that measures it."""
+    from lsgm.reporting.figure_measurements import READERS
+
+    return sorted(file for stage in READERS for file in folder.rglob(f"{stage}.json"))
+
+
+def _current_measurements(folder: Path, catalogue: Catalogue) -> list[Path]:
+    """Those of the present settings; of the others it is said that they are left out."""
+    from lsgm.cli.records.current_settings import is_current
+    from lsgm.reporting.figure_measurements import READERS
+
+    current = []
+    for file in _measurements(folder):
+        run_name = file.parent.relative_to(folder).as_posix()
+        if is_current(catalogue, READERS[file.stem](file), file.stem, run_name):
+            current.append(file)
+        else:
+            print(f"left out, made with other settings: {file}")
+    return current
 
 
 def _table_name(file: Path) -> TableName:
@@ -132,14 +153,13 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _remove_others(out: Path, results: Path, tables: list[Path], runs: list[Path]) -> None:
-    """Remove what an earlier call wrote for runs, tables and figures that there are no more."""
-    kept = {out / TABLES / table.name for table in tables}
-    kept |= {out / file.relative_to(results) for file in (*_figures(results), *_cost_files(results))}
+def _remove_others(out: Path, results: Path, copied: list[Path], runs: list[Path]) -> None:
+    """Remove what an earlier call wrote of files and runs that there are no more."""
+    kept = {out / file.relative_to(results) for file in copied}
     kept |= {out / run_name / METRICS for run_name in runs}
     kept |= {_numbers_file(out, run_name) for run_name in runs}
-    earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *_tables(out), *_figures(out)]
-    earlier += _cost_files(out)
+    earlier = [*out.rglob(METRICS), *(out / NUMBERS).rglob("*.json"), *_tables(out), *_cost_files(out)]
+    earlier += [*_figures(out), *_measurements(out)]
     for file in earlier:
         if file not in kept:
             file.unlink()
