@@ -70,8 +70,12 @@ class ExperimentConfig(Section):
         if not isinstance(values, dict):
             return values
         sde, sample = values.get("sde", {}), values.get("sample", {})
-        if isinstance(sde, dict) and isinstance(sample, dict) and sde.get("type") == "geometric":
+        if (sde.get("type") if isinstance(sde, dict) else getattr(sde, "type", None)) != "geometric":
+            return values
+        if isinstance(sample, dict):
             return {**values, "sample": {"order": GEOMETRIC_ORDER, **sample}}
+        if isinstance(sample, SampleConfig) and "order" not in sample.model_fields_set:
+            return {**values, "sample": sample.model_copy(update={"order": GEOMETRIC_ORDER})}
         return values
 
     @model_validator(mode="after")
