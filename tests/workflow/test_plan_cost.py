@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 pytest.importorskip("snakemake", reason="the workflow needs snakemake (pip install 'lsgm[workflow]')")
@@ -23,6 +25,13 @@ def test_the_target_is_that_of_the_configs_scale():
     for run in ("cifar10_balanced", "cifar10_pixels"):
         assert f"{run}={model.format(run)}" in line
     assert "--scale config/scales/demo.yaml" in line and "--out results/demo/sampling_cost.json" in line
+
+
+def test_pixels_need_no_gpu_before_the_score_model():
+    done = plan("sampling_cost", "--config", "scale=gpu", "--forceall")
+    assert done.returncode == 0, done.stdout + done.stderr
+    gpus = {vae: number for vae, number in re.findall(r"Pretrain VAE (\w+):.* x (\d) GPU", done.stdout)}
+    assert gpus == {"cifar10_pixels_vae": "0", "cifar10_vae1": "1"}
 
 
 def test_the_demo_does_not_measure_it():

@@ -171,6 +171,14 @@ def stage_resources(scale):
         stop(error)
 
 
+def resources_of(stage, wildcards, attempt):
+    """What a job of a stage asks for; a VAE without weights has nothing to pretrain, and its job is that of `prepare`."""
+    if stage == "pretrain" and "vae" in wildcards.keys():
+        has_weights = settings(wildcards.vae, wildcards.scale).vae.has_weights
+        stage = "pretrain" if has_weights else "prepare"
+    return stage_resources(wildcards.scale).of(stage, attempt)
+
+
 def needs(stage, key):
     """A function of the wildcards: threads, mem_mb, runtime or gpu of a stage, from the scale file; more on a retry.
 
@@ -178,8 +186,7 @@ def needs(stage, key):
     """
 
     def of_job(wildcards, attempt):
-        needed = stage_resources(wildcards.scale).of(stage or wildcards.stage, attempt)
-        return getattr(needed, key)
+        return getattr(resources_of(stage or wildcards.stage, wildcards, attempt), key)
 
     return of_job
 
@@ -220,8 +227,6 @@ def processes(stage):
     }
 
     def of_stage(ask):
-        return lambda wildcards, attempt: ask(
-            stage_resources(wildcards.scale).of(stage, attempt)
-        )
+        return lambda wildcards, attempt: ask(resources_of(stage, wildcards, attempt))
 
     return {key: of_stage(ask) for key, ask in asked.items()}
