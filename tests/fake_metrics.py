@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lsgm.reporting.metrics import Metrics
+from lsgm.reporting.records.metrics import Metrics
 
 
 def make_metrics(experiment="cifar10_balanced", **changes) -> Metrics:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from lsgm.cli.main import main
 from lsgm.cli.records.samples_file import read_samples
 from lsgm.models import load_model, sha256_of
-from lsgm.reporting.metrics import read_metrics
+from lsgm.reporting.records.metrics import read_metrics
 
 
 @pytest.fixture(scope="module")

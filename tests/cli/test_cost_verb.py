@@ -9,7 +9,7 @@ import torch
 from lsgm.cli.main import main
 from lsgm.config import ExperimentConfig
 from lsgm.config.catalogue import Catalogue
-from lsgm.reporting.cost_measurement import read_cost
+from lsgm.reporting.records.cost_measurement import read_cost
 from lsgm.sampling import NumericalError
 
 LSGM, PIXELS = "cifar10_balanced", "cifar10_pixels"

@@ -8,7 +8,7 @@ import chain
 import pytest
 
 from lsgm.cli.main import main
-from lsgm.reporting.figure_measurements import read_samplers, read_tolerance, read_variance
+from lsgm.reporting.records.figure_measurements import read_samplers, read_tolerance, read_variance
 
 LENGTHS = ("data.num_train=64", "pretrain.epochs=1", "train.epochs=1", "pretrain.log_every=2", "train.log_every=2")
 SOLVERS = ("ode", "heun", "multistep")

@@ -13,7 +13,7 @@ import torch
 
 from lsgm.cli.main import main
 from lsgm.models import load_model
-from lsgm.reporting.metrics import read_metrics
+from lsgm.reporting.records.metrics import read_metrics
 
 QUICK = ("evaluate.nelbo.num_images=8", "sample.num_samples=8", "sample.tol=1e-3", "evaluate.nelbo.num_steps=8")
 

@@ -14,7 +14,7 @@ from lsgm.cli.main import main
 from lsgm.cli.records.samples_file import read_samples
 from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.models import load_model
-from lsgm.reporting.metrics import read_metrics
+from lsgm.reporting.records.metrics import read_metrics
 
 ALONE, PIXELS = "cifar10_pixels_vae", "cifar10_pixels"
 QUICK = ("figures.tolerances=[0.1]", "figures.num_samples=4", "figures.evaluations=[4]", "figures.reference_tol=1e-2")

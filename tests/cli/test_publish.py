@@ -15,7 +15,7 @@ from lsgm.cli.main import main
 from lsgm.config import load_experiment
 from lsgm.config.catalogue import Catalogue
 from lsgm.reporting import write_metrics
-from lsgm.reporting.section_file import write_section
+from lsgm.reporting.records.section_file import write_section
 
 CONFIG = chain.ROOT / "config"
 CELL = "vpsde-un-is-rew"

@@ -12,7 +12,7 @@ import pytest
 from reporting.cost_cases import make_cost
 
 from lsgm.cli.main import main
-from lsgm.reporting.section_file import write_section
+from lsgm.reporting.records.section_file import write_section
 
 COMPILER = ("torch._dynamo", "torch._inductor")
 OTHERS = ("matplotlib", "pandas", "seaborn", "sklearn", "torchvision")

@@ -9,7 +9,7 @@ from pathlib import Path
 from lsgm.config import ConfigError
 from lsgm.data import load_dataset
 from lsgm.models import load_model
-from lsgm.reporting.metrics import read_metrics
+from lsgm.reporting.records.metrics import read_metrics
 
 from .case import Fault, Injection
 from .cases_workflow import Checkout

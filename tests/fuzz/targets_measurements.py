@@ -14,11 +14,11 @@ from reporting.figure_cases import make_samplers, make_study, make_sweep
 from lsgm.cli.verbs.export_official import _length
 from lsgm.config import Section
 from lsgm.reporting import read_metrics
-from lsgm.reporting.cost_measurement import read_cost
-from lsgm.reporting.figure_curves import read_curves
-from lsgm.reporting.figure_measurements import read_samplers, read_tolerance, read_variance
-from lsgm.reporting.provenance import TrainingMetrics
-from lsgm.reporting.training_file import read_training
+from lsgm.reporting.figures.curves import read_curves
+from lsgm.reporting.records.cost_measurement import read_cost
+from lsgm.reporting.records.figure_measurements import read_samplers, read_tolerance, read_variance
+from lsgm.reporting.records.provenance import TrainingMetrics
+from lsgm.reporting.records.training_file import read_training
 from lsgm.training.log import CurveLog, read_curve
 
 LINE = {"step": 10, "nelbo": 1.5, "kl": [0.5, 1], "loss_prior": None, "lr_vae": 1e-4}

@@ -15,7 +15,7 @@ from lsgm.config.command_line import from_command_line
 from lsgm.config.load import parse_override, read_yaml
 from lsgm.config.plan import StageResources, read_resources
 from lsgm.config.scope import ALL_TABLES, read_scope
-from lsgm.reporting.paper import PaperTable, read_paper_table
+from lsgm.reporting.paper.tables import PaperTable, read_paper_table
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 LAUGHS = b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"".join(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lsgm.reporting import write_metrics
-from lsgm.reporting.metrics import Metrics
+from lsgm.reporting.records.metrics import Metrics
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 

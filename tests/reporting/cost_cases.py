@@ -5,7 +5,7 @@ from __future__ import annotations
 from fake_metrics import make_metrics
 from reporting.figure_cases import header
 
-from lsgm.reporting.cost_measurement import SamplingCost
+from lsgm.reporting.records.cost_measurement import SamplingCost
 
 LSGM, PIXELS = "cifar10_balanced", "cifar10_pixels"
 SAMPLERS = {

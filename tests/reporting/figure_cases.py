@@ -7,7 +7,7 @@ import itertools
 from fake_metrics import make_metrics
 from matplotlib.text import Text
 
-from lsgm.reporting.figure_measurements import SamplerStudy, ToleranceSweep, VarianceStudy
+from lsgm.reporting.records.figure_measurements import SamplerStudy, ToleranceSweep, VarianceStudy
 
 LONG = "data set; widths, cells and groups of both networks; training length; number of test images and samples"
 SMALLEST_FONT = 7.0  # points

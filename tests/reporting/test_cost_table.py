@@ -12,8 +12,8 @@ from reporting.cost_cases import LSGM, PIXELS, SAMPLERS, make_cost, make_model, 
 
 from lsgm.config import ConfigError
 from lsgm.reporting import build_cost_table, write_table
-from lsgm.reporting.cost_table import three_digits
-from lsgm.reporting.section_file import write_section
+from lsgm.reporting.records.section_file import write_section
+from lsgm.reporting.tables.cost_table import three_digits
 
 ODE, CORRECTED = SAMPLERS
 OURS = 3  # rows of the paper before ours

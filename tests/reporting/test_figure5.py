@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lsgm.reporting.figure5 import SampleBlock, sample_grid, write_figure5
+from lsgm.reporting.figures.figure5 import SampleBlock, sample_grid, write_figure5
 
 
 def test_grid_holds_the_pixels_unchanged():

@@ -11,9 +11,9 @@ from reporting.cost_cases import make_cost
 from reporting.figure_cases import make_samplers, make_study, make_sweep
 
 from lsgm.config import ConfigError
-from lsgm.reporting.cost_measurement import read_cost
-from lsgm.reporting.figure_measurements import READERS, read_samplers, read_tolerance, read_variance
-from lsgm.reporting.section_file import write_section
+from lsgm.reporting.records.cost_measurement import read_cost
+from lsgm.reporting.records.figure_measurements import READERS, read_samplers, read_tolerance, read_variance
+from lsgm.reporting.records.section_file import write_section
 
 ROOT = Path(__file__).parents[2]
 CASES = {

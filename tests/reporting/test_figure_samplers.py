@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from reporting.figure_cases import check_legible, make_samplers
 
-from lsgm.reporting.figure_samplers import draw_samplers, write_samplers
-from lsgm.reporting.figure_style import paper_style
+from lsgm.reporting.figures.samplers import draw_samplers, write_samplers
+from lsgm.reporting.figures.style import paper_style
 
 
 def without_distance():

@@ -10,11 +10,11 @@ from reporting.figure_cases import check_legible, make_study, make_sweep
 
 from lsgm.cli.figures.figure3 import panel
 from lsgm.config import ConfigError
-from lsgm.reporting.figure3 import draw_figure3
-from lsgm.reporting.figure4 import distance_name, draw_figure4, write_figure4
-from lsgm.reporting.figure_curves import draw_curves, read_curves
-from lsgm.reporting.figure_style import commit_words, paper_style, said_once
-from lsgm.reporting.figure_variance import draw_variance, write_variance
+from lsgm.reporting.figures.curves import draw_curves, read_curves
+from lsgm.reporting.figures.figure3 import draw_figure3
+from lsgm.reporting.figures.figure4 import distance_name, draw_figure4, write_figure4
+from lsgm.reporting.figures.style import commit_words, paper_style, said_once
+from lsgm.reporting.figures.variance import draw_variance, write_variance
 
 GEOMETRIC = {"sde": "geometric", "times": ("uniform", "ll", "re")}
 NOTE = "From the settings alone. Dots: medians. Drawn with commit 0123456789 with uncommitted changes."

@@ -9,7 +9,7 @@ import pytest
 from fake_metrics import STAND_IN, make_metrics, make_vae
 
 from lsgm.reporting import build_table
-from lsgm.reporting.html_page import Markup, bullets, facts, folded, grid, listing, marked, page
+from lsgm.reporting.formats.html_page import Markup, bullets, facts, folded, grid, listing, marked, page
 
 LABELS = [("", "method"), ("paper", "NLL"), ("paper", "FID"), ("ours on digits", "FID"), ("", "note")]
 

@@ -11,8 +11,8 @@ import pytest
 from fake_metrics import STAND_IN, make_metrics, make_vae
 
 from lsgm.reporting import build_table, write_table
-from lsgm.reporting.latex import latex_escape, latex_table
-from lsgm.reporting.markdown import markdown_table
+from lsgm.reporting.formats.latex import latex_escape, latex_table
+from lsgm.reporting.formats.markdown import markdown_table
 
 
 @pytest.mark.parametrize(

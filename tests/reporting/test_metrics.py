@@ -13,7 +13,7 @@ from fake_metrics import make_metrics, make_vae
 from lsgm.config import ConfigError
 from lsgm.evaluation.frechet import FrechetResult
 from lsgm.reporting import read_metrics, write_metrics
-from lsgm.reporting.metrics import FrechetMetrics, TrainingMetrics
+from lsgm.reporting.records.metrics import FrechetMetrics, TrainingMetrics
 
 ROOT = Path(__file__).parents[2]
 

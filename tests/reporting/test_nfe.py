@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fake_metrics import make_metrics
 
-from lsgm.reporting.notes import run_notes
-from lsgm.reporting.runs import Run, SeedRun
+from lsgm.reporting.notes.table_notes import run_notes
+from lsgm.reporting.records.runs import Run, SeedRun
 
 
 def notes(*metrics) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsgm.reporting.ordering import CellNumbers, compare, difference
+from lsgm.reporting.notes.ordering import CellNumbers, compare, difference
 
 T_2 = 4.302652729911275  # two-sided 95 % point of Student's t with 2 degrees of freedom, from a table
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from lsgm.config import ConfigError, read_cells
-from lsgm.reporting.paper import read_paper_table
+from lsgm.reporting.paper.tables import read_paper_table
 
 SDES = {"Geometric VPSDE": "geometric", "VPSDE": "vpsde"}
 

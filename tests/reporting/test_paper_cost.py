@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from lsgm.reporting.paper_cost import read_paper_cost
+from lsgm.reporting.paper.cost import read_paper_cost
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from fake_metrics import make_metrics
 
-from lsgm.reporting.metrics import read_metrics, write_metrics
-from lsgm.reporting.notes import run_notes
-from lsgm.reporting.runs import Run, SeedRun
+from lsgm.reporting.notes.table_notes import run_notes
+from lsgm.reporting.records.metrics import read_metrics, write_metrics
+from lsgm.reporting.records.runs import Run, SeedRun
 
 ROLLBACKS = [
     {"step": 340, "reason": "r", "rolled_back_to": 300, "lr_factor": 0.5, "sr_factor": 2.0},

@@ -12,9 +12,9 @@ from fake_metrics import STAND_IN, make_metrics, make_vae
 from lsgm.cli.main import main
 from lsgm.config import ConfigError
 from lsgm.config.catalogue import Catalogue
-from lsgm.reporting.run_facts import duration
-from lsgm.reporting.run_records import differing_settings, read_trained, records_of
-from lsgm.reporting.runs import read_run, unknown
+from lsgm.reporting.notes.run_facts import duration
+from lsgm.reporting.records.run_records import differing_settings, read_trained, records_of
+from lsgm.reporting.records.runs import read_run, unknown
 from lsgm.reporting.runs_page import anchor, runs_page
 
 CELL = "ablation/vpsde-un-is-rew"

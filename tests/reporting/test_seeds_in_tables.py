@@ -12,7 +12,7 @@ from fake_metrics import STAND_IN, make_metrics, make_vae
 
 from lsgm.config import ConfigError
 from lsgm.reporting import build_table, write_table
-from lsgm.reporting.spread import Spread
+from lsgm.reporting.columns.spread import Spread
 
 VALUES = {1: 3.0, 2: 3.1, 3: 3.5}
 DIVERGED = {"status": "diverged", "reason": "loss not finite", "nelbo": None, "frechet": None}

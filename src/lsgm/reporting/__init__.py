@@ -1,10 +1,10 @@
 """Tables and pictures, made from metrics files and samples."""
 
-from .cost_table import build_cost_table
-from .extra_ablation import build_extra_table
-from .metrics import Metrics, read_metrics, write_metrics
-from .table import Table, write_table
-from .tables import build_table
+from .records.metrics import Metrics, read_metrics, write_metrics
+from .tables.build import build_table
+from .tables.cost_table import build_cost_table
+from .tables.extra_ablation import build_extra_table
+from .tables.table import Table, write_table
 
 __all__ = [
     "Metrics",

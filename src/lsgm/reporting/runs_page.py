@@ -9,9 +9,9 @@ import yaml
 
 from lsgm.config import ExperimentConfig
 
-from .differences import backbone_note, difference_notes
-from .html_page import Markup, bullets, facts, folded, grid, listing, marked, page
-from .run_facts import (
+from .formats.html_page import Markup, bullets, facts, folded, grid, listing, marked, page
+from .notes.differences import backbone_note, difference_notes
+from .notes.run_facts import (
     duration,
     provenance_facts,
     result_facts,
@@ -20,8 +20,8 @@ from .run_facts import (
     training_facts,
     versions,
 )
-from .run_records import RunRecord, differing_settings, records_of
-from .runs import Run
+from .records.run_records import RunRecord, differing_settings, records_of
+from .records.runs import Run
 
 TITLE = "Runs: settings and provenance"
 ALWAYS_SHOWN = ("run", "model", "status", "seed")

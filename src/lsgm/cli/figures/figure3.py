@@ -10,7 +10,7 @@ from lsgm.cli import options
 from lsgm.cli.records.provenance import commit
 
 if TYPE_CHECKING:
-    from lsgm.reporting.figure3 import DensityPanel
+    from lsgm.reporting.figures.figure3 import DensityPanel
 
 NUM_POINTS = 1001
 TITLES = {"vpsde": "VPSDE", "geometric": "geometric VPSDE"}
@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> None:
     """Draw the figure and write it as png and pdf."""
     options.require_output_folder(args.out)
     from lsgm.config.cells import SDE_SETTINGS
-    from lsgm.reporting.figure3 import write_figure3
-    from lsgm.reporting.figure_style import commit_words
+    from lsgm.reporting.figures.figure3 import write_figure3
+    from lsgm.reporting.figures.style import commit_words
 
     linear, geometric = SDE_SETTINGS["vpsde"], SDE_SETTINGS["geometric"]
     note = (
@@ -52,7 +52,7 @@ def panel(name: str) -> DensityPanel:
     from lsgm.config.cells import SDE_SETTINGS
     from lsgm.diffusion import build_sde
     from lsgm.evaluation.time_variance import time_proposals
-    from lsgm.reporting.figure3 import Density, DensityPanel
+    from lsgm.reporting.figures.figure3 import Density, DensityPanel
 
     sde = build_sde(SdeConfig(**SDE_SETTINGS[name]))
     grid = torch.linspace(sde.time_eps, 1, NUM_POINTS, dtype=torch.float64)

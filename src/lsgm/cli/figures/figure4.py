@@ -25,8 +25,8 @@ def add_parser(figures: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the figure and write it as png and pdf."""
-    from lsgm.reporting.figure4 import write_figure4
-    from lsgm.reporting.figure_measurements import read_tolerance
+    from lsgm.reporting.figures.figure4 import write_figure4
+    from lsgm.reporting.records.figure_measurements import read_tolerance
 
     sweeps = [read_tolerance(file) for file in args.tolerance]
     options.require_output_folder(args.out)

@@ -11,7 +11,7 @@ from lsgm.cli.verbs.table import named_files
 from lsgm.config import ConfigError
 
 if TYPE_CHECKING:
-    from lsgm.reporting.figure5 import SampleBlock
+    from lsgm.reporting.figures.figure5 import SampleBlock
 
 
 def add_parser(figures: argparse._SubParsersAction) -> None:
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     """Draw the figure and write it as png and pdf."""
     data, samples, backbones = map(named_files, (args.data, args.samples, args.backbone_samples))
     options.require_output_folder(args.out)
-    from lsgm.reporting.figure5 import write_figure5
+    from lsgm.reporting.figures.figure5 import write_figure5
 
     write_figure5(entries(data, samples, backbones), args.out)
 
@@ -51,7 +51,7 @@ def entries(data: dict[str, Path], samples: dict[str, Path], backbones: dict[str
 
     from lsgm.cli.records.samples_file import read_samples
     from lsgm.data import load_dataset
-    from lsgm.reporting.figure5 import SampleBlock
+    from lsgm.reporting.figures.figure5 import SampleBlock
 
     blocks = []
     for run, file in data.items():

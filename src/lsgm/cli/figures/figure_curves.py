@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> None:
             f"--config {args.config}: vae.arch = {config.vae.arch} has no weights, so there is no curve of their "
             f"training; name an experiment that builds on it"
         )
-    from lsgm.reporting.figure_curves import read_curves, write_curves
-    from lsgm.reporting.figure_style import commit_words, origin_words, said_once
+    from lsgm.reporting.figures.curves import read_curves, write_curves
+    from lsgm.reporting.figures.style import commit_words, origin_words, said_once
 
     curves = read_curves(args.curves)
     options.require_output_folder(args.out)

@@ -25,8 +25,8 @@ def add_parser(figures: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the figure and write it as png and pdf."""
-    from lsgm.reporting.figure_measurements import read_samplers
-    from lsgm.reporting.figure_samplers import write_samplers
+    from lsgm.reporting.figures.samplers import write_samplers
+    from lsgm.reporting.records.figure_measurements import read_samplers
 
     studies = [read_samplers(file) for file in args.samplers]
     options.require_output_folder(args.out)

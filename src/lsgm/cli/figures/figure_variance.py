@@ -25,8 +25,8 @@ def add_parser(figures: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Draw the figure and write it as png and pdf."""
-    from lsgm.reporting.figure_measurements import read_variance
-    from lsgm.reporting.figure_variance import write_variance
+    from lsgm.reporting.figures.variance import write_variance
+    from lsgm.reporting.records.figure_measurements import read_variance
 
     studies = [read_variance(file) for file in args.variance]
     options.require_output_folder(args.out)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from lsgm.cli.opened_run import OpenedRun
 from lsgm.config import SampleConfig
 from lsgm.models import parameter_counts
-from lsgm.reporting.cost_measurement import CostPoint, ModelCost, SamplingCost
-from lsgm.reporting.metrics import ParameterCounts
+from lsgm.reporting.records.cost_measurement import CostPoint, ModelCost, SamplingCost
+from lsgm.reporting.records.metrics import ParameterCounts
 
 from .cost_sweep import Series, draw_in_turns, num_batches, points_of
 

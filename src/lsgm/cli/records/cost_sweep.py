@@ -20,8 +20,8 @@ from torch import Tensor
 from lsgm.bench.timing import Timing
 from lsgm.cli.opened_run import OpenedRun
 from lsgm.config import SampleConfig
-from lsgm.reporting.cost_measurement import CostPoint, Seconds
-from lsgm.reporting.metrics import FrechetMetrics
+from lsgm.reporting.records.cost_measurement import CostPoint, Seconds
+from lsgm.reporting.records.metrics import FrechetMetrics
 from lsgm.sampling import ImageBatch, NumericalError, iterate_images
 
 from .image_distance import measure_distance

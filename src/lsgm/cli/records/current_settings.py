@@ -5,8 +5,8 @@ from __future__ import annotations
 from lsgm.config import ConfigError, Stage
 from lsgm.config.catalogue import Catalogue
 from lsgm.reporting import Metrics
-from lsgm.reporting.cost_measurement import ModelCost
-from lsgm.reporting.figure_measurements import FigureMeasurement
+from lsgm.reporting.records.cost_measurement import ModelCost
+from lsgm.reporting.records.figure_measurements import FigureMeasurement
 
 
 def is_current(

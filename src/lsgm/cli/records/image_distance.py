@@ -10,7 +10,7 @@ from torch import Tensor
 from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset
 from lsgm.evaluation.frechet import frechet_distance
-from lsgm.reporting.metrics import FrechetMetrics
+from lsgm.reporting.records.metrics import FrechetMetrics
 
 
 def measure_distance(

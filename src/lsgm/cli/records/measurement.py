@@ -18,7 +18,7 @@ from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.data import Dataset
 from lsgm.evaluation import SolveErrors, bits_per_dim, evaluate_nelbo, importance_weighted_bound
 from lsgm.models import LoadedModel, parameter_counts, sha256_of
-from lsgm.reporting.metrics import (
+from lsgm.reporting.records.metrics import (
     Metrics,
     NelboErrors,
     NelboMetrics,
@@ -28,7 +28,7 @@ from lsgm.reporting.metrics import (
     SamplingMetrics,
     TrainingMetrics,
 )
-from lsgm.reporting.training_file import read_training
+from lsgm.reporting.records.training_file import read_training
 from lsgm.sampling import NumericalError
 
 

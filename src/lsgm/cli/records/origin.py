@@ -10,7 +10,7 @@ from lsgm.config import ExperimentConfig, Stage
 from lsgm.config.run_names import RunName
 from lsgm.data import Dataset
 from lsgm.models import LoadedModel
-from lsgm.reporting.metrics import DataMetrics, Provenance
+from lsgm.reporting.records.metrics import DataMetrics, Provenance
 
 
 @dataclass(frozen=True)

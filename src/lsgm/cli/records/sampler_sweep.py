@@ -20,7 +20,7 @@ from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.data import Dataset
 from lsgm.models import Lsgm
 from lsgm.randomness import normal_rows
-from lsgm.reporting.figure_measurements import SamplerPoint
+from lsgm.reporting.records.figure_measurements import SamplerPoint
 from lsgm.sampling import (
     NumericalError,
     PriorSamples,

@@ -10,7 +10,7 @@ from lsgm.cli.records.samples_file import as_kept
 from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.data import Dataset
 from lsgm.models import Lsgm
-from lsgm.reporting.figure_measurements import TolerancePoint
+from lsgm.reporting.records.figure_measurements import TolerancePoint
 from lsgm.sampling import NumericalError, sample_images
 
 

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     require_comparable(configs)
     device = options.start_compute(args)
     from lsgm.cli.records.cost_record import cost_record
-    from lsgm.reporting.section_file import write_section
+    from lsgm.reporting.records.section_file import write_section
 
     opened = {name: open_model(config, data[name], models[name], root, device) for name, config in configs.items()}
     first = next(iter(opened))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lsgm.cli import options
 
 if TYPE_CHECKING:
-    from lsgm.reporting.metrics import Metrics
+    from lsgm.reporting.records.metrics import Metrics
 
 
 def add_parser(verbs: argparse._SubParsersAction) -> None:
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> None:
     from lsgm.cli.records.samples_file import read_samples
     from lsgm.data import load_dataset
     from lsgm.models import load_model
-    from lsgm.reporting.metrics import write_metrics
+    from lsgm.reporting.records.metrics import write_metrics
 
     dataset = load_dataset(args.data, config.data)
     loaded = load_model(args.model, config, device)
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _nelbo_words(metrics: Metrics) -> str:
     """The NELBO with its errors: over the images, and of the ODE where it has one."""
-    from lsgm.reporting.numbers import OurNumber
+    from lsgm.reporting.columns.numbers import OurNumber
 
     nelbo = metrics.nelbo
     if nelbo is None:

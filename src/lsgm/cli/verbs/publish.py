@@ -115,7 +115,7 @@ def _figures(folder: Path) -> list[Path]:
 
 def _measurements(folder: Path) -> list[Path]:
     """What was measured for figures: beside the metrics of its run, named by the stage that measures it."""
-    from lsgm.reporting.figure_measurements import READERS
+    from lsgm.reporting.records.figure_measurements import READERS
 
     return sorted(file for stage in READERS for file in folder.rglob(f"{stage}.json"))
 
@@ -123,7 +123,7 @@ def _measurements(folder: Path) -> list[Path]:
 def _current_measurements(folder: Path, catalogue: Catalogue) -> list[Path]:
     """Those of the present settings; of the others it is said that they are left out."""
     from lsgm.cli.records.current_settings import is_current
-    from lsgm.reporting.figure_measurements import READERS
+    from lsgm.reporting.records.figure_measurements import READERS
 
     current = []
     for file in _measurements(folder):

@@ -16,7 +16,7 @@ from lsgm.config.run_names import RunName
 
 if TYPE_CHECKING:
     from lsgm.config import ExperimentConfig
-    from lsgm.reporting.run_records import RunRecord
+    from lsgm.reporting.records.run_records import RunRecord
 
 PAPER = "paper"
 
@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> None:
     metrics, trained = files_by_run(args.metrics), named_files(args.trained)
     options.require_output_folder(args.out)
     from lsgm.cli.records.current_settings import is_current
-    from lsgm.reporting.run_records import read_trained
-    from lsgm.reporting.runs import read_run
+    from lsgm.reporting.records.run_records import read_trained
+    from lsgm.reporting.records.runs import read_run
     from lsgm.reporting.runs_page import runs_page
     from lsgm.whole_file import write_text_whole
 

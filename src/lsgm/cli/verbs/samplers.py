@@ -24,8 +24,8 @@ def run(args: argparse.Namespace) -> None:
     """Measure and write the file; a model that cannot be sampled gives one that says so."""
     opened = open_run(args)
     from lsgm.cli.records.sampler_sweep import SamplerSweep, compare_samplers, num_images, num_latents
-    from lsgm.reporting.figure_measurements import SamplerStudy
-    from lsgm.reporting.section_file import write_section
+    from lsgm.reporting.records.figure_measurements import SamplerStudy
+    from lsgm.reporting.records.section_file import write_section
 
     config, found = opened.config, SamplerSweep(problems=opened.problems)
     if not found.problems:

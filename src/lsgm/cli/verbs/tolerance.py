@@ -23,8 +23,8 @@ def run(args: argparse.Namespace) -> None:
     """Measure and write the file; a model that cannot be sampled gives one that says so."""
     opened = open_run(args)
     from lsgm.cli.records.tolerance_sweep import sweep, sweep_settings
-    from lsgm.reporting.figure_measurements import ToleranceSweep
-    from lsgm.reporting.section_file import write_section
+    from lsgm.reporting.records.figure_measurements import ToleranceSweep
+    from lsgm.reporting.records.section_file import write_section
 
     config, problems, points = opened.config, opened.problems, []
     if not problems:

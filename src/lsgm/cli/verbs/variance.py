@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> None:
     import math
 
     from lsgm.evaluation.time_variance import measure_time_variance
-    from lsgm.reporting.figure_measurements import VariancePoint, VarianceStudy
-    from lsgm.reporting.section_file import write_section
+    from lsgm.reporting.records.figure_measurements import VariancePoint, VarianceStudy
+    from lsgm.reporting.records.section_file import write_section
     from lsgm.sampling import NumericalError
 
     config, train, problems, points = opened.config, opened.dataset.train, opened.problems, []

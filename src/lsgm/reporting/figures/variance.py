@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure_measurements import VariancePoint, VarianceStudy
-from .figure_style import (
+from lsgm.reporting.records.figure_measurements import VariancePoint, VarianceStudy
+
+from .style import (
     COLUMN_WIDTH,
     TIMES,
     WEIGHTINGS,

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from lsgm.reporting.formats.html_page import bullets, grid, numbered, page
+from lsgm.reporting.formats.latex import latex_table
+from lsgm.reporting.formats.markdown import markdown_table
+from lsgm.reporting.records.runs import Run
 from lsgm.whole_file import write_text_whole
-
-from .html_page import bullets, grid, numbered, page
-from .latex import latex_table
-from .markdown import markdown_table
-from .runs import Run
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .metrics import FrechetMetrics, Metrics
-from .paper import Column, PaperTable
-from .runs import Run
+from lsgm.reporting.paper.tables import Column, PaperTable
+from lsgm.reporting.records.metrics import FrechetMetrics, Metrics
+from lsgm.reporting.records.runs import Run
 
 OURS = "ours"
 UNKNOWN_FRECHET = "Fréchet distance"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lsgm.config import ConfigError
+from lsgm.reporting.columns.numbers import paper_text
+from lsgm.reporting.columns.placement import Placement, paper_fields, place
+from lsgm.reporting.columns.trace import trace
+from lsgm.reporting.notes.table_notes import run_notes, table_notes, table_title
+from lsgm.reporting.paper.tables import PaperRow, PaperTable
+from lsgm.reporting.records.runs import Run
 
-from .notes import run_notes, table_notes, table_title
-from .numbers import paper_text
-from .paper import PaperRow, PaperTable
-from .placement import Placement, paper_fields, place
-from .runs import Run
 from .table import Table, sources_of
-from .trace import trace
 
 if TYPE_CHECKING:
     from pandas import DataFrame

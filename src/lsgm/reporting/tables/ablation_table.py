@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lsgm.config import Cell, ConfigError
+from lsgm.reporting.columns.numbers import DIVERGED, NOT_APPLICABLE, NOTHING, OurNumber, paper_text
+from lsgm.reporting.columns.placement import OurColumn, Placement, paper_fields, place
+from lsgm.reporting.columns.trace import trace
+from lsgm.reporting.notes.ordering_notes import ordering_notes
+from lsgm.reporting.notes.table_notes import run_notes, table_notes, table_title
+from lsgm.reporting.paper.tables import Column, PaperTable
+from lsgm.reporting.records.runs import Run
 
-from .notes import run_notes, table_notes, table_title
-from .numbers import DIVERGED, NOT_APPLICABLE, NOTHING, OurNumber, paper_text
-from .ordering_notes import ordering_notes
-from .paper import Column, PaperTable
-from .placement import OurColumn, Placement, paper_fields, place
-from .runs import Run
 from .table import Table, sources_of
-from .trace import trace
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from lsgm.config import ConfigError
 from lsgm.config.axes import Axis
+from lsgm.reporting.columns.headings import UNKNOWN_FRECHET, frechet_title, seeds_words
+from lsgm.reporting.columns.numbers import our_number
+from lsgm.reporting.columns.placement import number_fields
+from lsgm.reporting.columns.trace import trace
+from lsgm.reporting.notes.table_notes import notes_on_runs, run_notes
+from lsgm.reporting.paper.tables import Column
+from lsgm.reporting.records.runs import IsCurrent, Run, read_run, unknown
 
-from .headings import UNKNOWN_FRECHET, frechet_title, seeds_words
-from .notes import notes_on_runs, run_notes
-from .numbers import our_number
-from .paper import Column
-from .placement import number_fields
-from .runs import IsCurrent, Run, read_run, unknown
 from .table import Table, sources_of
-from .trace import trace
 
 if TYPE_CHECKING:
     from pandas import DataFrame

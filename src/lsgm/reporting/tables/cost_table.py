@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lsgm.reporting.columns.headings import OURS, UNKNOWN_FRECHET, frechet_title
+from lsgm.reporting.columns.numbers import DIVERGED, NOTHING, OurNumber
+from lsgm.reporting.notes.cost_notes import cost_notes, model_notes
+from lsgm.reporting.paper.cost import MarkedNumber, PaperCost, read_paper_cost
+from lsgm.reporting.records.cost_measurement import CostPoint, ModelCost, SamplingCost, read_cost
+
 from .cost_data import cost_data
-from .cost_measurement import CostPoint, ModelCost, SamplingCost, read_cost
-from .cost_notes import cost_notes, model_notes
-from .headings import OURS, UNKNOWN_FRECHET, frechet_title
-from .numbers import DIVERGED, NOTHING, OurNumber
-from .paper_cost import MarkedNumber, PaperCost, read_paper_cost
 from .table import Table
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 
 from lsgm.config import ConfigError
+from lsgm.reporting.paper.tables import Column, PaperNumber, PaperTable
+from lsgm.reporting.records.metrics import Metrics
+from lsgm.reporting.records.runs import Run
 
-from .metrics import Metrics
-from .paper import Column, PaperNumber, PaperTable
-from .runs import Run
 from .spread import Spread, mean_of
 
 NOTHING = "-"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from lsgm.reporting.columns.headings import OURS, data_heading
+from lsgm.reporting.paper.tables import PaperTable
+from lsgm.reporting.records.metrics import Metrics
+from lsgm.reporting.records.runs import Run, SeedRun
+
 from .differences import backbone_note, difference_notes
-from .headings import OURS, data_heading
-from .metrics import Metrics
-from .paper import PaperTable
-from .runs import Run, SeedRun
 
 SEEDS_NOTE = (
     "Numbers of several seeds are their mean; behind ± stands the standard deviation over the seeds (n - 1). The csv "

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lsgm.reporting.paper.tables import Column, PaperCell, PaperRow, PaperTable
+from lsgm.reporting.records.runs import Run
+
 from .headings import OURS, Heading, heading
 from .numbers import DIVERGED, NOTHING, OurNumber, our_number
-from .paper import Column, PaperCell, PaperRow, PaperTable
-from .runs import Run
 from .spread import Spread
 
 

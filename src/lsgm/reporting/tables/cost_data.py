@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .cost_measurement import CostPoint, ModelCost, SamplingCost, Seconds
-from .numbers import DIVERGED
-from .paper_cost import PaperCost
+from lsgm.reporting.columns.numbers import DIVERGED
+from lsgm.reporting.paper.cost import PaperCost
+from lsgm.reporting.records.cost_measurement import CostPoint, ModelCost, SamplingCost, Seconds
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,8 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from lsgm.config import ConfigError, Section, read_yaml, validate
-
-from .metrics import Unit
+from lsgm.reporting.records.metrics import Unit
 
 Column = Literal["nll", "nelbo", "fid"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .cost_measurement import ModelCost, SamplingCost
-from .metrics import FrechetMetrics
-from .paper_cost import PaperCost
+from lsgm.reporting.paper.cost import PaperCost
+from lsgm.reporting.records.cost_measurement import ModelCost, SamplingCost
+from lsgm.reporting.records.metrics import FrechetMetrics
+
 from .run_facts import commit
 
 

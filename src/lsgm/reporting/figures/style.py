@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .figure_measurements import FigureMeasurement
+    from lsgm.reporting.records.figure_measurements import FigureMeasurement
 
 COLUMN_WIDTH = 3.3  # inches
 PAGE_WIDTH = 6.8  # inches, both columns

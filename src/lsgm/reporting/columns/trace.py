@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .paper import PaperTable
-from .runs import Run
+from lsgm.reporting.paper.tables import PaperTable
+from lsgm.reporting.records.runs import Run
 
 
 def trace(run: Run | None, paper: PaperTable | None) -> dict[str, object]:

@@ -12,7 +12,7 @@ import numpy as np
 from lsgm.config import ConfigError
 from lsgm.config.text_files import parse_json, read_text
 
-from .figure_style import PAGE_WIDTH, footer, letter, new_figure, palette, paper_style, plain_log, save_figure
+from .style import PAGE_WIDTH, footer, letter, new_figure, palette, paper_style, plain_log, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

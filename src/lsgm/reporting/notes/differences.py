@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .metrics import SamplingMetrics
-from .provenance import Provenance, TrainingMetrics
-from .runs import Run, SeedRun
+from lsgm.reporting.records.metrics import SamplingMetrics
+from lsgm.reporting.records.provenance import Provenance, TrainingMetrics
+from lsgm.reporting.records.runs import Run, SeedRun
 
 
 def difference_notes(runs: list[Run]) -> list[str]:

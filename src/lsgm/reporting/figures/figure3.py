@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure_style import (
+from .style import (
     COLUMN_WIDTH,
     TIMES,
     footer,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lsgm.reporting.records.figure_measurements import SamplerPoint, SamplerStudy
+
 from .figure4 import distance_name
-from .figure_measurements import SamplerPoint, SamplerStudy
-from .figure_style import (
+from .style import (
     PAGE_WIDTH,
     footer,
     letter,

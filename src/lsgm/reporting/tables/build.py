@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lsgm.config import ConfigError, read_cells
+from lsgm.reporting.paper.tables import read_paper_table
+from lsgm.reporting.records.runs import IsCurrent, read_run, unknown
 
 from .ablation_table import build_ablation_table
 from .main_table import build_main_table
-from .paper import read_paper_table
-from .runs import IsCurrent, read_run, unknown
 from .table import Table
 
 

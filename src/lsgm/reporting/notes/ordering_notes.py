@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .headings import data_heading, heading, seeds_words
-from .numbers import DIVERGED, our_number
+from lsgm.reporting.columns.headings import data_heading, heading, seeds_words
+from lsgm.reporting.columns.numbers import DIVERGED, our_number
+from lsgm.reporting.paper.tables import Column, PaperTable
+from lsgm.reporting.records.runs import Run
+
 from .ordering import CONFIDENCE, ROUNDING, CellNumbers, Ordering, compare
-from .paper import Column, PaperTable
-from .runs import Run
 
 MAX_NAMED = 3  # pairs that are named one by one
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure_style import save_figure
+from .style import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

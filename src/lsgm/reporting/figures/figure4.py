@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .figure_measurements import ToleranceSweep
-from .figure_style import (
+from lsgm.reporting.records.figure_measurements import ToleranceSweep
+
+from .style import (
     PAGE_WIDTH,
     footer,
     letter,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .metrics import NelboMetrics
-from .numbers import OurNumber
-from .run_records import RunRecord
+from lsgm.reporting.columns.numbers import OurNumber
+from lsgm.reporting.records.metrics import NelboMetrics
+from lsgm.reporting.records.run_records import RunRecord
 
 Facts = dict[str, str]
 

@@ -1,0 +1,1 @@
+"""Which column of a table a number belongs to, and how it is printed there."""

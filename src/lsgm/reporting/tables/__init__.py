@@ -1,0 +1,1 @@
+"""The paper's tables with our numbers in them, and those that the paper does not have."""
