@@ -14,10 +14,10 @@ from lsgm.bench.networks import ALGORITHMS, PRETRAINING, small
 from lsgm.bench.plain_step import PlainAverage, PlainJoint, PlainPretraining
 from lsgm.bench.steps import bare_step
 from lsgm.models import build_lsgm
-from lsgm.training.draws import Diffusion, Draws
-from lsgm.training.inputs import StepInputs
 from lsgm.training.joint import JointStage
 from lsgm.training.pretrain import PretrainStage
+from lsgm.training.step.draws import Diffusion, Draws
+from lsgm.training.step.inputs import StepInputs
 
 BATCH = 3
 

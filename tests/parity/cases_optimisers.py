@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from lsgm.config import PretrainConfig, TrainConfig
-from lsgm.training.branch import Branch
-from lsgm.training.ema import Ema
-from lsgm.training.optimisers import joint_optimiser, pretrain_optimiser
-from lsgm.training.schedules import LearningRate
+from lsgm.training.optimisation.ema import Ema
+from lsgm.training.optimisation.optimisers import joint_optimiser, pretrain_optimiser
+from lsgm.training.optimisation.schedules import LearningRate
+from lsgm.training.step.branch import Branch
 
 from .case import Case, Exclusion
 from .vectors import Vectors

@@ -11,7 +11,7 @@ from lsgm.diffusion import VESDE
 from lsgm.models.nvae.posterior import MEAN_LIMIT, NormalPosterior, soft_clamp
 from lsgm.models.outputs import build_output
 from lsgm.models.outputs.logistic import discretised_logistic_log_prob
-from lsgm.training.objective import normal_energy
+from lsgm.training.step.objective import normal_energy
 
 from .case import Case, Exclusion
 from .cases_sde import PRECISIONS

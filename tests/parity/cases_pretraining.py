@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from lsgm.compat.official.arguments import experiment_of
-from lsgm.training.balancing import balancing_coefficients, group_sizes
-from lsgm.training.gradients import gradients_of
-from lsgm.training.objective import KlWeights, nelbo
-from lsgm.training.schedules import kappa
+from lsgm.training.optimisation.schedules import kappa
+from lsgm.training.step.balancing import balancing_coefficients, group_sizes
+from lsgm.training.step.gradients import gradients_of
+from lsgm.training.step.objective import KlWeights, nelbo
 
 from .case import Case, Match
 from .cases_steps import NETWORK_PRECISION

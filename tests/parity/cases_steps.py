@@ -9,12 +9,12 @@ import torch
 
 from lsgm.config import ExperimentConfig
 from lsgm.diffusion import build_time_sampler, prior_loss
-from lsgm.training import algorithms
-from lsgm.training.draws import Draws
-from lsgm.training.gradients import StepGradients
-from lsgm.training.objective import KlWeights
-from lsgm.training.precision import Precision
-from lsgm.training.schedules import kappa
+from lsgm.training.optimisation.schedules import kappa
+from lsgm.training.step import algorithms
+from lsgm.training.step.draws import Draws
+from lsgm.training.step.gradients import StepGradients
+from lsgm.training.step.objective import KlWeights
+from lsgm.training.step.precision import Precision
 
 from .case import Case, Exclusion, Match
 from .official_networks import experiment

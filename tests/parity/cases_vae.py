@@ -7,8 +7,8 @@ from torch import Tensor
 
 from lsgm.compat.official.vae_names import official_state
 from lsgm.models.nvae import NVAE
-from lsgm.training.balancing import balancing_coefficients, group_sizes
-from lsgm.training.objective import normal_energy
+from lsgm.training.step.balancing import balancing_coefficients, group_sizes
+from lsgm.training.step.objective import normal_energy
 
 from . import official_networks
 from .case import Case, Exclusion

@@ -13,9 +13,9 @@ from lsgm.compat.official.vae_layers import ALIAS
 from lsgm.compat.official.vae_names import official_vae_names
 from lsgm.diffusion import TimeSampler
 from lsgm.models import Lsgm
-from lsgm.training.draws import Diffusion
-from lsgm.training.objective import Nelbo
-from lsgm.training.regularisers import Regulariser
+from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.step.draws import Diffusion
+from lsgm.training.step.objective import Nelbo
 
 from .case import Match
 from .cases_sde import PRECISIONS

@@ -19,10 +19,10 @@ from training.small_run import (
 from lsgm.config import ExperimentConfig, KlSchedule, ObjectiveConfig
 from lsgm.data import TrainBatches
 from lsgm.models import Lsgm, build_prior, build_vae
-from lsgm.training.draws import seed_dropout
-from lsgm.training.gradients import StepGradients
 from lsgm.training.joint import JointStage
 from lsgm.training.pretrain import PretrainStage
+from lsgm.training.step.draws import seed_dropout
+from lsgm.training.step.gradients import StepGradients
 
 Stage = PretrainStage | JointStage
 CPU = torch.device("cpu")

@@ -12,12 +12,12 @@ from lsgm import randomness
 from lsgm.config import ObjectiveConfig, SdeConfig
 from lsgm.diffusion import TimeSample, TimeSampler, build_time_sampler
 from lsgm.models import Lsgm, build_lsgm
-from lsgm.training.balancing import balancing_coefficients
-from lsgm.training.draws import Diffusion, Draws
-from lsgm.training.objective import KlWeights, normal_energy
-from lsgm.training.precision import Precision
-from lsgm.training.problem import JointProblem
-from lsgm.training.regularisers import Regulariser
+from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.step.balancing import balancing_coefficients
+from lsgm.training.step.draws import Diffusion, Draws
+from lsgm.training.step.objective import KlWeights, normal_energy
+from lsgm.training.step.precision import Precision
+from lsgm.training.step.problem import JointProblem
 
 KAPPA = 0.85
 COEFFICIENTS = {"vae": 0.03, "prior": 0.07}

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lsgm.training.inputs import StepInputs
 from lsgm.training.joint import JointStage
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.stage import Stage
+from lsgm.training.step.inputs import StepInputs
+from lsgm.training.step.stage import Stage
 
 STAGES = (PretrainStage, JointStage)
 Condition = Callable[[Stage, int], bool]

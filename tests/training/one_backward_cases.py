@@ -9,8 +9,8 @@ import torch
 from training.gradient_cases import Case, build_case, check_gradients, fresh_regulariser
 
 from lsgm.bench import plain_algorithms
-from lsgm.training import algorithms
-from lsgm.training.gradients import StepGradients
+from lsgm.training.step import algorithms
+from lsgm.training.step.gradients import StepGradients
 
 CPU = torch.device("cpu")
 ALGORITHMS = [("single_loss", "ll"), ("reweighted", "re"), ("separate_joint", "re"), ("separate_disjoint", "re")]

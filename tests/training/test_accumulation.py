@@ -16,8 +16,9 @@ from training.small_run import BATCH, Recorder, blocks, pretrain_settings, run_c
 
 from lsgm.config import ConfigError, ExperimentConfig, PretrainConfig, TrainConfig
 from lsgm.config.load import validate
-from lsgm.training import algorithms, pretrain, read_curve
-from lsgm.training.gradients import StepGradients
+from lsgm.training import pretrain, read_curve
+from lsgm.training.step import algorithms
+from lsgm.training.step.gradients import StepGradients
 
 
 def spectral_state(stage: Stage) -> dict[str, torch.Tensor]:

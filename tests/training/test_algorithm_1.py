@@ -19,8 +19,9 @@ from training.gradient_cases import (
 from training.small_run import Recorder, backbone, blocks, folder, run_config, train_settings
 
 from lsgm.config import KlSchedule, ObjectiveConfig
-from lsgm.training import algorithms, train
-from lsgm.training.gradients import StepGradients
+from lsgm.training import train
+from lsgm.training.step import algorithms
+from lsgm.training.step.gradients import StepGradients
 
 NETWORKS = {"vpsde, one scale": {}} | {sde: {"sde": sde, "num_scales": 2, "num_flows": 1} for sde in SDES}
 # kappa, and whether the groups are balanced, which they are only while kappa is below 1.

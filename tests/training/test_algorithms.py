@@ -27,9 +27,9 @@ from training.gradient_cases import (
     top_latent,
 )
 
-from lsgm.training import algorithms
-from lsgm.training.ema import Ema
-from lsgm.training.gradients import StepGradients
+from lsgm.training.optimisation.ema import Ema
+from lsgm.training.step import algorithms
+from lsgm.training.step.gradients import StepGradients
 
 NETWORKS = {"vpsde, one scale": {}} | {sde: {"sde": sde, "num_scales": 2, "num_flows": 1} for sde in SDES}
 on_networks = pytest.mark.parametrize("network", NETWORKS)

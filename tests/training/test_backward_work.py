@@ -14,8 +14,8 @@ from training.one_backward_cases import CPU, case_of, on_algorithms, step
 
 from lsgm.bench import plain_algorithms
 from lsgm.models import Lsgm
-from lsgm.training import algorithms
-from lsgm.training.precision import Precision
+from lsgm.training.step import algorithms
+from lsgm.training.step.precision import Precision
 
 
 @contextmanager

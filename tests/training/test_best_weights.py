@@ -13,9 +13,9 @@ from training.small_run import Recorder, backbone, blocks, folder, pretrain_sett
 
 from lsgm.config import ExperimentConfig
 from lsgm.training import Interrupted, TrainResult, pretrain, train
-from lsgm.training.checkpoint import Mark
-from lsgm.training.marks import Marks
-from lsgm.training.recovery import Recovery
+from lsgm.training.checkpoints.checkpoint import Mark
+from lsgm.training.checkpoints.marks import Marks
+from lsgm.training.recovery.rollback import Recovery
 
 # Mean NELBO of the four intervals of two steps each; the lowest is that before step 4.
 NELBOS = [9.0, 8.0, 4.0, 5.0, 6.0, 7.0, 6.0, 4.0]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lsgm.config import ConfigError
-from lsgm.training.checkpoint import CheckpointStore, Mark, first_difference
+from lsgm.training.checkpoints.checkpoint import CheckpointStore, Mark, first_difference
 
 SETTINGS = {"seed": 1, "train": {"lr": 1.0e-4, "betas": [0.9, 0.999]}}
 
@@ -116,7 +116,7 @@ def test_a_failed_write_leaves_the_old_checkpoints(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("lsgm.training.checkpoint.os.replace", fail)
+    monkeypatch.setattr("lsgm.training.checkpoints.checkpoint.os.replace", fail)
     with pytest.raises(ConfigError, match=r"cannot be written \(no space left on device\)"):
         checkpoints.save(2, state(2.0))
     assert checkpoints.load()[0] == 1

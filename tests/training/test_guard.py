@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from lsgm.training.guard import Guard
+from lsgm.training.recovery.guard import Guard
 
 
 def test_skips_are_counted_and_too_many_in_a_row_are_an_outcome():

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 import torch
 
-from lsgm.training.draws import Draws, posterior_noise
-from lsgm.training.inputs import Prefetcher, StepInputs
+from lsgm.training.step.draws import Draws, posterior_noise
+from lsgm.training.step.inputs import Prefetcher, StepInputs
 
 
 def test_inputs_come_for_the_step_asked_and_one_ahead():

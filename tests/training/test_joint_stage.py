@@ -14,9 +14,9 @@ from lsgm.data import TrainBatches
 from lsgm.diffusion import build_time_sampler
 from lsgm.models import Lsgm, build_prior
 from lsgm.training import train
-from lsgm.training.draws import seed_dropout
-from lsgm.training.gradients import StepGradients
 from lsgm.training.joint import JointStage
+from lsgm.training.step.draws import seed_dropout
+from lsgm.training.step.gradients import StepGradients
 
 CPU = torch.device("cpu")
 FROZEN = train_settings(train_vae=False, official_frozen_vae=True)

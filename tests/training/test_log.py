@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lsgm.training.averages import Averages
-from lsgm.training.log import CURVES, EVENTS, CurveLog, read_curve
+from lsgm.training.progress.averages import Averages
+from lsgm.training.progress.log import CURVES, EVENTS, CurveLog, read_curve
 
 
 def write(folder, step, *steps):

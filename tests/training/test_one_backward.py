@@ -18,9 +18,9 @@ from training.one_backward_cases import CPU, case_of, check_same, on_algorithms,
 
 from lsgm.bench import plain_algorithms
 from lsgm.diffusion import TimeSample, build_time_sampler
-from lsgm.training import algorithms
-from lsgm.training.draws import Draws
-from lsgm.training.precision import Precision
+from lsgm.training.step import algorithms
+from lsgm.training.step.draws import Draws
+from lsgm.training.step.precision import Precision
 
 WEIGHTINGS = {"single_loss": ["ll"], "reweighted": ["un", "re"], "separate_joint": ["un", "re", "ll"]}
 WEIGHTINGS["separate_disjoint"] = WEIGHTINGS["separate_joint"]

@@ -7,8 +7,8 @@ import torch
 from torch.nn import Parameter
 
 from lsgm.config import PretrainConfig, TrainConfig
-from lsgm.training.branch import Branch
-from lsgm.training.optimisers import joint_optimiser, pretrain_optimiser
+from lsgm.training.optimisation.optimisers import joint_optimiser, pretrain_optimiser
+from lsgm.training.step.branch import Branch
 
 DECAY, EPS, RATE = 0.1, 0.01, 0.02
 OPTIMISERS = {

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 
-from lsgm.training.recent import LENGTH, Recent
+from lsgm.training.progress.recent import LENGTH, Recent
 
 
 def test_the_last_steps_by_term():

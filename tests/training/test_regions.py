@@ -13,8 +13,8 @@ from training.small_run import backbone, run_config, train_settings
 from lsgm import distributed
 from lsgm.config import ConfigError, LoopConfig, TrainConfig
 from lsgm.config.load import validate
-from lsgm.training.regions import prepared_regions, regions
-from lsgm.training.regularisers import Regulariser
+from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.step.regions import prepared_regions, regions
 
 RECOMPUTED = train_settings(checkpoint_activations=True)
 COMPILED = train_settings(compile=True)
@@ -90,11 +90,11 @@ def test_nothing_is_done_unless_asked_for():
         assert not any("forward" in vars(region) for region in regions(vae))
 
 
-def test_a_compiler_that_is_missing_is_named(monkeypatch):
+def test_a_compiler_that_is_missing_is_named():
     config = pytest.importorskip("torch._inductor.config")
-    monkeypatch.setattr(config.cpp, "cxx", ("no-such-compiler",))
     vae = backbone(run_config()).vae
     with (
+        config.patch({"cpp.cxx": ("no-such-compiler",)}),  # what pytest's monkeypatch undoes is gone for torch
         pytest.raises(ConfigError, match=r"train\.compile = true needs a C\+\+ compiler"),
         prepared_regions(vae, COMPILED),
     ):

@@ -10,7 +10,7 @@ from training.small_run import run_config
 
 from lsgm.models import build_vae
 from lsgm.models.nvae.flows import AutoregressiveShift
-from lsgm.training.regularisers import Regulariser
+from lsgm.training.optimisation.regularisers import Regulariser
 
 
 def test_flows_count_with_the_masked_and_normalised_weight():

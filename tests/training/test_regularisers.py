@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from lsgm.models.nvae import BatchNorm2d, WNConv2d
-from lsgm.training.regularisers import Regulariser
-from lsgm.training.spectral import SpectralNorms
+from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.optimisation.spectral import SpectralNorms
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from training.small_run import Recorder, backbone, blocks, folder, pretrain_sett
 
 from lsgm.config import ExperimentConfig, RescueConfig
 from lsgm.training import TrainResult, pretrain, read_curve, train
-from lsgm.training.branch import Branch
+from lsgm.training.step.branch import Branch
 
 QUICK = {"checkpoint_every": 2, "log_every": 1, "max_skipped": 2}
 

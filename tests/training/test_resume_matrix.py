@@ -16,7 +16,8 @@ from training.saved_runs import LOOP, STEPS, Saved, check_equal, run
 from training.small_run import OBJECTIVES, folder, pretrain_settings, run_config, train_settings
 
 from lsgm.data import batches
-from lsgm.training import TrainResult, precision, read_curve
+from lsgm.training import TrainResult, read_curve
+from lsgm.training.step import precision
 
 BALANCED_PARTS = {"accumulate": 2, "kl_balance": True}
 # What a name says beyond the defaults; dropout of the prior is always there.

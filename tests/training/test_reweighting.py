@@ -8,7 +8,7 @@ from lsgm import randomness
 from lsgm.config import PriorConfig, SdeConfig
 from lsgm.diffusion import TimeSample, build_sde
 from lsgm.models.prior import MixedScorePrior
-from lsgm.training.reweighting import reweighted_gradient, vae_over_prior
+from lsgm.training.step.reweighting import reweighted_gradient, vae_over_prior
 
 PRIORS = {
     "plain": {},

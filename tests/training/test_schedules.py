@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lsgm.config import KlSchedule
-from lsgm.training.schedules import LearningRate, kappa
+from lsgm.training.optimisation.schedules import LearningRate, kappa
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 from lsgm.config import LoopConfig
-from lsgm.training.checkpoint import CheckpointStore
-from lsgm.training.inputs import Prefetcher
-from lsgm.training.log import Record
+from lsgm.training.checkpoints.checkpoint import CheckpointStore
 from lsgm.training.loop import Loop
-from lsgm.training.stage import Stage
+from lsgm.training.progress.log import Record
+from lsgm.training.step.inputs import Prefetcher
+from lsgm.training.step.stage import Stage
 
 from .steps import bare_step
 from .timing import Clock, Timing, Work, seconds_of, wait_for

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from lsgm.diffusion import prior_loss
-from lsgm.training.draws import Diffusion, Draws
-from lsgm.training.gradients import StepGradients, gradients_of, step_gradients, with_regularisers
-from lsgm.training.objective import KlWeights, Nelbo
-from lsgm.training.problem import JointProblem
+from lsgm.training.step.draws import Diffusion, Draws
+from lsgm.training.step.gradients import StepGradients, gradients_of, step_gradients, with_regularisers
+from lsgm.training.step.objective import KlWeights, Nelbo
+from lsgm.training.step.problem import JointProblem
 
 __all__ = ["reweighted", "separate_disjoint", "separate_joint", "single_loss"]
 

@@ -16,15 +16,15 @@ from torch.optim import Adam, Adamax, AdamW, Optimizer
 
 from lsgm.config import ExperimentConfig, PretrainConfig
 from lsgm.models import NVAE, Lsgm
-from lsgm.training.algorithms import prior_only
-from lsgm.training.balancing import group_sizes
-from lsgm.training.draws import Draws
-from lsgm.training.gradients import StepGradients, collect_terms
-from lsgm.training.inputs import StepInputs
-from lsgm.training.objective import KlWeights, nelbo
-from lsgm.training.precision import Precision
-from lsgm.training.problem import JointProblem
-from lsgm.training.regularisers import Regulariser
+from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.step.algorithms import prior_only
+from lsgm.training.step.balancing import group_sizes
+from lsgm.training.step.draws import Draws
+from lsgm.training.step.gradients import StepGradients, collect_terms
+from lsgm.training.step.inputs import StepInputs
+from lsgm.training.step.objective import KlWeights, nelbo
+from lsgm.training.step.precision import Precision
+from lsgm.training.step.problem import JointProblem
 
 from . import plain_algorithms
 

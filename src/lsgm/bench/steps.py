@@ -11,12 +11,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lsgm.config import ExperimentConfig
 from lsgm.models import build_lsgm
-from lsgm.training.draws import seed_dropout
-from lsgm.training.inputs import StepInputs
 from lsgm.training.joint import JointStage
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.regions import prepared_regions
-from lsgm.training.stage import Stage
+from lsgm.training.step.draws import seed_dropout
+from lsgm.training.step.inputs import StepInputs
+from lsgm.training.step.regions import prepared_regions
+from lsgm.training.step.stage import Stage
 
 from .networks import Network
 from .plain_step import PlainJoint, PlainPretraining

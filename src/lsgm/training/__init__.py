@@ -3,13 +3,13 @@
 Two functions do it all: `pretrain` and `train`. Both resume by themselves from the folder they work in.
 """
 
-from .deadline import Deadline
-from .guard import TrainingDiverged
-from .log import read_curve
 from .pretrain import pretrain
-from .reporter import Reporter, TerminalReporter
+from .progress.log import read_curve
+from .progress.reporter import Reporter, TerminalReporter
+from .recovery.guard import TrainingDiverged
 from .result import TrainResult
-from .stop import Interrupted, StopRequest
+from .stopping.deadline import Deadline
+from .stopping.stop import Interrupted, StopRequest
 from .train import train
 
 __all__ = [

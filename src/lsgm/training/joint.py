@@ -12,19 +12,20 @@ from lsgm.data import TrainBatches
 from lsgm.diffusion import build_time_sampler
 from lsgm.models import Lsgm
 
-from . import algorithms, optimisers, schedules
-from .accumulation import Accumulation
-from .balancing import group_sizes
-from .branch import Branch
-from .draws import Draws, diffusion_draws, posterior_noise
-from .ema import Ema
-from .gradients import StepGradients
-from .inputs import StepInputs
-from .objective import KlWeights
-from .precision import Precision
-from .regularisers import Regulariser
-from .running_statistics import RunningStatistics
-from .stage import Stateful
+from .optimisation import optimisers, schedules
+from .optimisation.ema import Ema
+from .optimisation.regularisers import Regulariser
+from .step import algorithms
+from .step.accumulation import Accumulation
+from .step.balancing import group_sizes
+from .step.branch import Branch
+from .step.draws import Draws, diffusion_draws, posterior_noise
+from .step.gradients import StepGradients
+from .step.inputs import StepInputs
+from .step.objective import KlWeights
+from .step.precision import Precision
+from .step.running_statistics import RunningStatistics
+from .step.stage import Stateful
 
 Algorithm = Callable[[algorithms.JointProblem, Tensor, Draws, KlWeights], StepGradients]
 

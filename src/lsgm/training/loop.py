@@ -16,22 +16,22 @@ import torch
 from lsgm import distributed
 from lsgm.config import ConfigError, LoopConfig
 
-from .averages import Averages
-from .checkpoint import CheckpointStore, Mark
-from .culprit import find_culprit, non_finite_weight
-from .deadline import Deadline
-from .draws import seed_dropout
-from .gradients import StepGradients, Terms
-from .guard import Guard
-from .inputs import Prefetcher, StepInputs
-from .log import CurveLog, Record
+from .checkpoints.checkpoint import CheckpointStore, Mark
 from .loop_result import LoopResult
-from .recovery import Recovery
-from .reporter import Reporter
-from .stage import Stage, Stateful
-from .step_values import curve_record, step_values
-from .stop import Interrupted, StopRequest
-from .stopwatch import Stopwatch
+from .progress.averages import Averages
+from .progress.log import CurveLog, Record
+from .progress.reporter import Reporter
+from .progress.step_values import curve_record, step_values
+from .progress.stopwatch import Stopwatch
+from .recovery.culprit import find_culprit, non_finite_weight
+from .recovery.guard import Guard
+from .recovery.rollback import Recovery
+from .step.draws import seed_dropout
+from .step.gradients import StepGradients, Terms
+from .step.inputs import Prefetcher, StepInputs
+from .step.stage import Stage, Stateful
+from .stopping.deadline import Deadline
+from .stopping.stop import Interrupted, StopRequest
 
 GUARDED = ("loss", "grad_norm", "running_statistics")
 

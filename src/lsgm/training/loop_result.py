@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .guard import TrainingDiverged
-from .log import Record
-from .rescue import Rollback
+from .progress.log import Record
+from .recovery.guard import TrainingDiverged
+from .recovery.rescue import Rollback
 
 
 @dataclass(frozen=True)

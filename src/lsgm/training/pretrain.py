@@ -12,25 +12,25 @@ from lsgm.data import Dataset, TrainBatches
 from lsgm.models import Lsgm, Vae, build_vae
 from lsgm.whole_file import write_text_whole
 
-from . import optimisers, schedules
-from .accumulation import Accumulation, counted
-from .balancing import group_sizes
-from .branch import Branch
-from .draws import Draws, posterior_noise
-from .gradients import StepGradients, collect_terms, gradients_of
-from .inputs import StepInputs
-from .log import CURVES
 from .loop import Loop
 from .loop_result import LoopResult
-from .objective import KlWeights, nelbo
-from .precision import Precision
-from .regions import prepared_regions
-from .regularisers import Regulariser
-from .reporter import Reporter, default_reporter
+from .optimisation import optimisers, schedules
+from .optimisation.regularisers import Regulariser
+from .progress.log import CURVES
+from .progress.reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
-from .running_statistics import RunningStatistics
-from .stage import Stateful
-from .stop import StopRequest
+from .step.accumulation import Accumulation, counted
+from .step.balancing import group_sizes
+from .step.branch import Branch
+from .step.draws import Draws, posterior_noise
+from .step.gradients import StepGradients, collect_terms, gradients_of
+from .step.inputs import StepInputs
+from .step.objective import KlWeights, nelbo
+from .step.precision import Precision
+from .step.regions import prepared_regions
+from .step.running_statistics import RunningStatistics
+from .step.stage import Stateful
+from .stopping.stop import StopRequest
 
 
 class PretrainStage:

@@ -12,12 +12,12 @@ from lsgm.config.experiment import STAGE_SECTIONS
 from lsgm.data import Dataset
 from lsgm.models import Lsgm
 
-from .checkpoint import CheckpointStore
-from .guard import TrainingDiverged
-from .log import Record
+from .checkpoints.checkpoint import CheckpointStore
 from .loop_result import LoopResult
-from .reporter import Reporter
-from .rescue import Rollback
+from .progress.log import Record
+from .progress.reporter import Reporter
+from .recovery.guard import TrainingDiverged
+from .recovery.rescue import Rollback
 
 
 @dataclass(frozen=True)

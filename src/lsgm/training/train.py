@@ -15,15 +15,15 @@ from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset, TrainBatches, eval_batches
 from lsgm.models import Lsgm, Vae, build_prior
 
-from .draws import posterior_noise
-from .inactive import MAX_BATCHES, inactive_channels
 from .joint import JointStage
+from .latents.inactive import MAX_BATCHES, inactive_channels
+from .latents.vesde_scale import largest_squared_distance, training_latents
 from .loop import Loop
-from .regions import prepared_regions
-from .reporter import Reporter, default_reporter
+from .progress.reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
-from .stop import StopRequest
-from .vesde_scale import largest_squared_distance, training_latents
+from .step.draws import posterior_noise
+from .step.regions import prepared_regions
+from .stopping.stop import StopRequest
 
 
 def train(

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import torch
 
 from lsgm import distributed
+from lsgm.training.step.gradients import StepGradients, Terms
+from lsgm.training.step.stage import Stage
 
-from .gradients import StepGradients, Terms
 from .log import Record
-from .stage import Stage
 
 
 def step_values(stage: Stage, gradients: StepGradients) -> dict[str, float]:

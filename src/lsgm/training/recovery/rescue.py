@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from lsgm.config import RescueConfig
-
-from .regularisers import Regulariser
-from .stage import Stage
+from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.step.stage import Stage
 
 
 @dataclass(frozen=True)

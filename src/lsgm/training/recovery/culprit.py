@@ -16,10 +16,9 @@ from torch import nn
 
 from lsgm import distributed
 from lsgm.models.files import first_non_finite
-
-from .draws import seed_dropout
-from .inputs import StepInputs
-from .stage import Stage
+from lsgm.training.step.draws import seed_dropout
+from lsgm.training.step.inputs import StepInputs
+from lsgm.training.step.stage import Stage
 
 Hook = Callable[[nn.Module, object, object], None]
 

@@ -11,10 +11,10 @@ from torch.nn import Parameter
 from lsgm.diffusion import cross_entropy_terms, denoising_error
 from lsgm.models import Lsgm
 from lsgm.models.nvae import VaeOutput
+from lsgm.training.optimisation.ema import Ema
 
 from .accumulation import counted
 from .draws import Diffusion
-from .ema import Ema
 from .objective import Nelbo, nelbo
 from .precision import Precision
 

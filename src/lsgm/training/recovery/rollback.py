@@ -9,15 +9,15 @@ from collections.abc import Iterable
 
 from lsgm import distributed
 from lsgm.config import LoopConfig
+from lsgm.training.checkpoints.checkpoint import CheckpointStore, Mark
+from lsgm.training.checkpoints.marks import Marks
+from lsgm.training.progress.recent import Recent
+from lsgm.training.progress.reporter import Reporter
+from lsgm.training.step.stage import Stage, Stateful
 
-from .checkpoint import CheckpointStore, Mark
 from .culprit import has_finite_weights
 from .guard import TrainingDiverged
-from .marks import Marks
-from .recent import Recent
-from .reporter import Reporter
 from .rescue import Rescue
-from .stage import Stage, Stateful
 
 
 class Recovery:

@@ -1,0 +1,1 @@
+"""Resumable state on disk."""
