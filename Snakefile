@@ -22,6 +22,7 @@ validate(config, "workflow/schemas/config.schema.json")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/locks.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/figure_inputs.smk"
