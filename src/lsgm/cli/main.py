@@ -31,6 +31,7 @@ from lsgm.cli.verbs import (
     variance,
 )
 from lsgm.config import ConfigError
+from lsgm.progress_log import shown
 
 DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
 
@@ -84,7 +85,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             workflow_job.end_with_workflow()
             if several.wanted(args):
                 return several.start(args, argv)
-            args.run(args)
+            with shown(f"lsgm {args.verb}"):
+                args.run(args)
             several.finish()
     except ConfigError as error:
         several.say(f"lsgm {args.verb}: error: {error}")

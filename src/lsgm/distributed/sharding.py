@@ -6,12 +6,14 @@ of a single process for the results to be the same to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from lsgm.progress_log import told
 
 from .collectives import all_gathered
 from .group import is_first, rank, size
@@ -19,12 +21,18 @@ from .group import is_first, rank, size
 T = TypeVar("T")
 
 
-def dealt(count: int) -> range:
-    """The pieces among 0 .. count - 1 that are this process's."""
-    return range(rank(), count, size())
+def dealt(count: int, what: str) -> Iterable[int]:
+    """The pieces among 0 .. count - 1 that are this process's; the first one says now and then how far it is.
+
+    Args:
+        count: number of pieces.
+        what: the pieces are, in the plural.
+    """
+    pieces = range(rank(), count, size())
+    return told(pieces, what) if is_first() else pieces
 
 
-def collect(work: Callable[[int], T], count: int, expected: type[Exception]) -> list[T]:
+def collect(work: Callable[[int], T], count: int, expected: type[Exception], what: str) -> list[T]:
     """Do pieces 0 .. count - 1, each in one process; every process gets all results.
 
     Args:
@@ -32,15 +40,16 @@ def collect(work: Callable[[int], T], count: int, expected: type[Exception]) -> 
         count: number of pieces.
         expected: errors of this kind belong to a piece. All processes raise one with the text of the first piece that
             failed, as a single process would.
+        what: the pieces are, in the plural.
 
     Returns:
         Results in the order of the pieces.
     """
     if size() == 1:
-        return [work(piece) for piece in range(count)]
+        return [work(piece) for piece in dealt(count, what)]
     done: dict[int, T] = {}
     failed: dict[int, str] = {}
-    for piece in dealt(count):
+    for piece in dealt(count, what):
         try:
             done[piece] = work(piece)
         except expected as error:

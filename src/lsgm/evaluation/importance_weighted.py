@@ -83,7 +83,7 @@ def importance_weighted_bound(
         return (math.log(settings.num_iw_samples) - torch.logsumexp(weights, dim=1)).cpu()
 
     with evaluation_mode(model):
-        bounds = distributed.collect(measure, len(batches), NumericalError)
+        bounds = distributed.collect(measure, len(batches), NumericalError, "batches of the importance-weighted bound")
     per_image = torch.cat(bounds).double()
     return ImportanceWeightedResult(
         mean_nats=mean_over_processes(per_image, settings.official_processes),

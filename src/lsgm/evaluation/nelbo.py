@@ -140,7 +140,7 @@ def evaluate_nelbo(
 
     mask = every_channel_active(model.prior) if settings.official_mask else nullcontext()
     with evaluation_mode(model), mask:
-        terms = distributed.collect(measure, len(batches), NumericalError)
+        terms = distributed.collect(measure, len(batches), NumericalError, "batches of the NELBO")
     return _summarise(terms, settings.official_processes)
 
 

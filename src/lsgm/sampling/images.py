@@ -94,7 +94,7 @@ def sample_images(model: Lsgm, config: SampleConfig, seed: int, device: torch.de
         pool.put(batches[number].start, batch.images)
         return batch.nfe, batch.seconds, batch.nfe_per_image * len(batches[number])
 
-    costs = distributed.collect(draw, len(batches), NumericalError)
+    costs = distributed.collect(draw, len(batches), NumericalError, "batches of images")
     nfe, seconds, of_images = (sum(part) for part in zip(*costs, strict=True))
     count = len(batches)
     return ImageSamples(pool.merge(), nfe / count, seconds, count, of_images / config.num_samples)

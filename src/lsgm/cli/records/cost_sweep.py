@@ -20,6 +20,7 @@ from torch import Tensor
 from lsgm.bench.timing import Timing
 from lsgm.cli.opened_run import OpenedRun
 from lsgm.config import SampleConfig
+from lsgm.progress_log import told
 from lsgm.reporting.records.cost_measurement import CostPoint, Seconds
 from lsgm.reporting.records.metrics import FrechetMetrics
 from lsgm.sampling import ImageBatch, NumericalError, iterate_images
@@ -121,7 +122,8 @@ def draw_in_turns(
         ]
         for name, run in runs.items()
     }
-    for _ in range(min((num_batches(series[0].settings) for series in found.values()), default=0)):
+    rounds = min((num_batches(series[0].settings) for series in found.values()), default=0)
+    for _ in told(range(rounds), "rounds, a batch of each model with each sampler"):
         _draw_one_of_each(list(found.values()))
     return found
 

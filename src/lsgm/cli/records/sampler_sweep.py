@@ -19,6 +19,7 @@ from lsgm.cli.records.samples_file import as_kept
 from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.data import Dataset
 from lsgm.models import Lsgm
+from lsgm.progress_log import told
 from lsgm.randomness import normal_rows
 from lsgm.reporting.records.figure_measurements import SamplerPoint
 from lsgm.sampling import (
@@ -83,7 +84,7 @@ def compare_samplers(
         return SamplerSweep(problems=[f"reference at tolerance {config.figures.reference_tol:g}: {error}"])
     found.reference_nfe, found.latent_std = reference.nfe, reference.latent.std().item()
     with tempfile.TemporaryDirectory() as folder:
-        for setting, settings in sampler_settings(config):
+        for setting, settings in told(sampler_settings(config), "samplers"):
             point = SamplerPoint(solver=settings.solver, setting=setting)
             try:
                 error_of_latents = _rms(_latents(model, settings, config, device).latent - reference.latent)

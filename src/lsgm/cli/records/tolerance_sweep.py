@@ -10,6 +10,7 @@ from lsgm.cli.records.samples_file import as_kept
 from lsgm.config import ExperimentConfig, SampleConfig
 from lsgm.data import Dataset
 from lsgm.models import Lsgm
+from lsgm.progress_log import told
 from lsgm.reporting.records.figure_measurements import TolerancePoint
 from lsgm.sampling import NumericalError, sample_images
 
@@ -37,7 +38,7 @@ def sweep(
     """
     points, problems = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for tol in config.figures.tolerances:
+        for tol in told(config.figures.tolerances, "tolerances"):
             settings = sweep_settings(config, tol)
             try:
                 if not points:

@@ -116,7 +116,7 @@ def _statistics(images: Tensor, extractor: FeatureExtractor, batch_size: int) ->
     """Statistics of all features, which the processes compute batch by batch and the first one pools."""
     batches = images.split(batch_size)
     pool = distributed.RowPool(len(images))
-    for number in distributed.dealt(len(batches)):
+    for number in distributed.dealt(len(batches), "batches of features"):
         pool.put(number * batch_size, extractor(as_float(batches[number])))
     features = pool.merge()
     return distributed.on_first(lambda: gaussian_statistics(features.split(batch_size)))
