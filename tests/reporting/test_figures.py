@@ -12,7 +12,7 @@ from lsgm.cli.figures.figure3 import panel
 from lsgm.config import ConfigError
 from lsgm.reporting.figures.curves import draw_curves, read_curves
 from lsgm.reporting.figures.figure3 import draw_figure3
-from lsgm.reporting.figures.figure4 import distance_name, draw_figure4, write_figure4
+from lsgm.reporting.figures.figure4 import distance_name, draw_figure4, seconds_per_image, write_figure4
 from lsgm.reporting.figures.style import commit_words, paper_style, said_once
 from lsgm.reporting.figures.variance import draw_variance, write_variance
 
@@ -97,7 +97,7 @@ def test_figure_4_shows_the_numbers_and_a_gap_where_there_is_none():
     quality, evaluations, seconds = (axis.get_lines()[0].get_xydata() for axis in figure.axes)
     np.testing.assert_array_equal(quality, [[1e-1, np.nan], [1e-3, 7.5], [1e-5, 7.2]])
     np.testing.assert_array_equal(evaluations, [[1e-1, np.nan], [1e-3, 44], [1e-5, 380]])
-    np.testing.assert_allclose(seconds[1:, 1], [2.2, 19])
+    np.testing.assert_allclose(seconds[1:, 1], [2.2 / 100, 19 / 100])  # batches of 100
     for words in (
         "tolerance 0.1: solver failed",
         "scaled down: data set",
@@ -106,6 +106,11 @@ def test_figure_4_shows_the_numbers_and_a_gap_where_there_is_none():
         "CIFAR-10",
     ):
         assert words in footer_of(figure)
+
+
+def test_seconds_per_image_count_the_last_batch_that_is_not_full():
+    sweep = make_sweep(num_samples=250, batch_size=100)
+    assert seconds_per_image(sweep)[0] == pytest.approx(3 * sweep.points[0].seconds_per_batch / 250)
 
 
 def test_a_distance_is_called_fid_only_where_it_is():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ MARKERS = "osD^v"
 
 
 def draw_figure4(sweeps: Sequence[ToleranceSweep]) -> Figure:
-    """Draw Fréchet distance, evaluations and seconds per batch against the tolerance, one line per run.
+    """Draw Fréchet distance, evaluations of a batch and seconds per image against the tolerance, one line per run.
 
     Raises:
         ValueError: no sweep.
@@ -44,9 +45,9 @@ def draw_figure4(sweeps: Sequence[ToleranceSweep]) -> Figure:
         distances = [None if point.frechet is None else point.frechet.value for point in sweep.points]
         _line(axes["quality"], sweep, distances, style)
         _line(axes["evaluations of the prior"], sweep, [point.nfe for point in sweep.points], style)
-        _line(axes["wall time"], sweep, [point.seconds_per_batch for point in sweep.points], style)
+        _line(axes["wall time"], sweep, seconds_per_image(sweep), style)
     letter(axes)
-    for axis, label in zip(axes.values(), (distance_name(sweeps), "NFE", "seconds per batch"), strict=True):
+    for axis, label in zip(axes.values(), (distance_name(sweeps), "NFE", "seconds per image"), strict=True):
         axis.set_ylabel(label)
         _finish(axis, sweeps)
     if len(sweeps) > 1:
@@ -67,6 +68,13 @@ def distance_name(sweeps: Sequence[ToleranceSweep]) -> str:
     if not names:
         return "not measured"
     return textwrap.fill(next(iter(names)) if len(names) == 1 else "Fréchet distance", 20)
+
+
+def seconds_per_image(sweep: ToleranceSweep) -> list[float | None]:
+    """Wall time of all batches over the number of images, at each tolerance: runs may have batches of other sizes."""
+    batches_per_image = math.ceil(sweep.num_samples / sweep.batch_size) / sweep.num_samples
+    seconds = (point.seconds_per_batch for point in sweep.points)
+    return [None if of_batch is None else of_batch * batches_per_image for of_batch in seconds]
 
 
 def _line(axis: Axes, sweep: ToleranceSweep, values: Sequence[float | None], style: dict[str, object]) -> None:
