@@ -72,3 +72,8 @@ PUBLISHED = sorted(path for stage in READERS for path in (ROOT / "docs").rglob(f
 @pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_published_measurements_are_read(path):
     assert READERS[path.stem](path).status == "ok"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("sampling_cost.json")), ids=lambda path: path.parent.name)
+def test_published_sampling_costs_are_read(path):
+    assert all(model.reason is None for model in read_cost(path).models)
