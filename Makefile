@@ -4,6 +4,7 @@ BIN := .venv/bin
 ACTIVATE := PATH="$(CURDIR)/$(BIN):$$PATH"
 CORES ?= all
 MINUTES ?= 10
+TEST_PROCESSES ?= 2
 
 .PHONY: help demo test slurm-test test-all parity faults fuzz bench lint workflow-test clean
 .DEFAULT_GOAL := help
@@ -24,8 +25,8 @@ demo: .venv/installed  ## all tables and the sample figure at demo scale, on emb
 	$(ACTIVATE) snakemake all --cores $(CORES)
 	@echo "Tables: results/demo/tables  Samples: results/demo/figures/figure5.png"
 
-test: .venv/installed  ## the test suite, without the slow tests
-	$(BIN)/python -m pytest -m "not slow and not slurm"
+test: .venv/installed  ## the test suite without the slow tests, in TEST_PROCESSES (2) processes of 1 GB
+	$(BIN)/python -m pytest -m "not slow and not slurm" -n $(TEST_PROCESSES) --dist loadfile
 
 fuzz: .venv/installed  ## files from outside, damaged in new ways each time, for MINUTES (10)
 	PYTHONPATH=tests $(BIN)/python -m fuzz.long_run --minutes $(MINUTES)
