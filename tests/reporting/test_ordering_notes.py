@@ -65,8 +65,18 @@ def test_one_note_per_kind_of_number_with_the_counts(build):
     assert f"alike: 1, the other way round: 1 ({RE} below {UN}), undecided: 1." in by_nelbo
     assert "95% interval of Student's t, for the differences over 3 seeds" in by_nelbo
     assert "each pair by itself, so about 5% of the pairs without a difference would be decided by chance." in by_nelbo
-    assert by_nelbo.endswith("Kendall's tau-b of the paper's numbers and ours: 0.18 (4 cells).")  # 1 / sqrt(5 * 6)
+    assert "Kendall's tau-b of the paper's numbers and ours: 0.18 (4 cells)." in by_nelbo  # 1 / sqrt(5 * 6)
     assert "second seed" not in by_nelbo + by_fid and "ours is the ordering" not in by_nelbo + by_fid
+
+
+def test_whether_the_cells_differ_at_all_is_said_of_all_that_have_seeds_in_common(build):
+    """Two-way layout of the numbers above, worked out apart: F = 85.857 with 3 and 6 degrees of freedom."""
+    (_, by_nelbo) = notes(build(*runs()))
+    assert "That our 4 cells do not differ at all: p = 2.6e-05 (F test)." in by_nelbo
+    assert "the standard deviation over 3 seeds is 0.076 beside what a seed does to every cell" in by_nelbo
+    assert "(6 degrees of freedom); two cells then differ, each pair by itself, if their means are" in by_nelbo
+    assert by_nelbo.endswith("further apart than 0.15 (95%).")
+    assert not any("F test" in note for note in notes(build(*runs(seeds=(1,)))))
 
 
 def test_the_same_notes_stand_in_every_printed_form(build):

@@ -10,6 +10,7 @@ from lsgm.reporting.columns.numbers import DIVERGED, our_number
 from lsgm.reporting.paper.tables import Column, PaperTable
 from lsgm.reporting.records.runs import Run
 
+from .cell_spread import cell_spread
 from .ordering import CONFIDENCE, ROUNDING, CellNumbers, Ordering, compare
 
 MAX_NAMED = 3  # pairs that are named one by one
@@ -44,7 +45,7 @@ def ordering_notes(paper: PaperTable, runs: list[Run]) -> list[str]:
         if found.num_cells > 1:
             lead = f"Ordering by {group.measure}, {_where(group, scales)}: {_verdict(found)}"
             limits = _limits(group, paper, runs) if found.num_pairs else ""
-            notes.append(f"{lead}{limits}. {_counts(found, cells)}")
+            notes.append(f"{lead}{limits}. {_counts(found, cells)}{_spread(cells)}")
     return notes + _divergence_notes(groups, scales)
 
 
@@ -130,6 +131,19 @@ def _without_spread(found: Ordering) -> str:
 def _seed_counts(cells: Sequence[CellNumbers]) -> str:
     counts = sorted({len(cell.seeds) for cell in cells if cell.has_both and len(cell.seeds) > 1})
     return " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1]))) + " seeds"
+
+
+def _spread(cells: Sequence[CellNumbers]) -> str:
+    """Whether our cells differ at all, also those that have no number in the paper."""
+    found = cell_spread(cells)
+    if found is None:
+        return ""
+    text = f" That our {found.num_cells} cells do not differ at all: p = {found.p_value:.2g} (F test). Taken as the "
+    text += (
+        f"same for all of them, the standard deviation over {found.num_seeds} seeds is {found.deviation:.2g} beside "
+    )
+    text += f"what a seed does to every cell ({found.freedom} degrees of freedom); two cells then differ, each pair "
+    return text + f"by itself, if their means are further apart than {found.least_difference:.2g} ({CONFIDENCE:.0%})."
 
 
 def _divergence_notes(groups: dict[Measured, list[CellNumbers]], scales: set[str]) -> list[str]:
