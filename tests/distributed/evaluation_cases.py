@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from unittest import mock
@@ -10,7 +11,7 @@ import torch
 from models.small_models import IMAGE_SHAPE, small_config
 from torch import Tensor, nn
 
-from lsgm import distributed
+from lsgm import distributed, progress_log
 from lsgm.config import EvaluateConfig, ExperimentConfig, FrechetConfig, NelboConfig, SampleConfig
 from lsgm.evaluation import evaluate_nelbo, importance_weighted_bound
 from lsgm.evaluation.frechet import frechet_distance
@@ -105,5 +106,23 @@ def unsynchronised(path: Path) -> Tensor:
     return layer.running_mean
 
 
+def told_of_its_pieces() -> list[str]:
+    """What this process says of its progress through five pieces, without the pause of a minute."""
+    lines: list[str] = []
+    listener = mock.Mock(spec=logging.Handler, level=logging.INFO)
+    listener.handle = lambda record: lines.append(record.getMessage())
+    with mock.patch.object(progress_log, "PAUSE", 0.0), progress_log.shown("test"):
+        progress_log.LOGGER.addHandler(listener)
+        for _ in distributed.dealt(5, "batches"):
+            pass
+        progress_log.LOGGER.removeHandler(listener)
+    return lines
+
+
 def everything(path: Path) -> dict[str, object]:
-    return {"measured": measurements(path), "normalised": normalised(path), "unsynchronised": unsynchronised(path)}
+    return {
+        "measured": measurements(path),
+        "normalised": normalised(path),
+        "unsynchronised": unsynchronised(path),
+        "told": told_of_its_pieces(),
+    }

@@ -57,6 +57,12 @@ def test_batch_norm_over_processes_is_batch_norm_of_the_whole_batch(two):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_only_the_first_process_says_how_far_it_is(two):
+    first, second = (found["told"] for found in two)
+    assert [line.split(" in ")[0] for line in first] == ["batches: 1 of 3", "batches: 2 of 3"]
+    assert second == []
+
+
 def test_without_synchronisation_it_is_not(two):
     assert not torch.equal(two[0]["unsynchronised"], two[1]["unsynchronised"])
 
