@@ -28,22 +28,25 @@ def why_not() -> str | None:
         return f"no {absent[0]}: apt-get install slurm-wlm munge slurmdbd mariadb-server"
     if os.geteuid() != 0:
         return "a cluster is started as root only"
-    _remove_dead_links()
+    remove_dead_links(Path("/etc/slurm"))
     if Path("/etc/slurm/slurm.conf").exists():
         return "this machine has a Slurm of its own (/etc/slurm/slurm.conf), which is left alone"
     return None
 
 
-def _remove_dead_links() -> None:
-    """Remove what a cluster of up.sh left in /etc/slurm when its tests were killed: links to one that runs no more."""
-    link = Path("/etc/slurm/slurm.conf")
+def remove_dead_links(folder: Path) -> None:
+    """Remove what a cluster of up.sh left when its tests were killed: links to one of which no daemon runs any more.
+
+    Args:
+        folder: /etc/slurm.
+    """
+    link = folder / "slurm.conf"
     if not link.is_symlink():
         return
-    pid = link.resolve().parents[1] / "run" / "slurmctld.pid"
-    ended = pid.exists() and not Path(f"/proc/{pid.read_text().strip()}").exists()
-    if ended or not link.exists():
+    pids = (link.resolve().parents[1] / "run").glob("*.pid")
+    if not any(Path("/proc", pid.read_text().strip(), "stat").exists() for pid in pids):
         for name in LINKS:
-            Path("/etc/slurm", name).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
 
 
 def megabytes_of_torch() -> int:
