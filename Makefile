@@ -6,7 +6,7 @@ CORES ?= all
 MINUTES ?= 10
 TEST_PROCESSES ?= 2
 
-.PHONY: help demo test slurm-test test-all parity faults fuzz bench lint workflow-test clean
+.PHONY: help demo test slurm-test test-all parity faults fuzz bench lint workflow-test sums clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -54,6 +54,10 @@ lint: .venv/installed  ## ruff, snakefmt, snakemake --lint
 
 workflow-test: .venv/installed  ## all tables at test scale
 	$(ACTIVATE) snakemake all --config scale=test --cores $(CORES)
+
+sums: .venv/installed  ## sums of all models and numbers at test scale: equal before and after a refactoring
+	@$(ACTIVATE) snakemake all_tables --config scale=test --cores $(CORES) --quiet all
+	@$(BIN)/python tests/sums.py results/test
 
 clean:  ## remove the environment; results stay
 	rm -rf .venv

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lsgm.config import SdeConfig
-from lsgm.diffusion import Sde, build_sde
+from lsgm.sde import Sde, build_sde
 
 SDE_CONFIGS = {
     "vpsde": SdeConfig(type="vpsde"),

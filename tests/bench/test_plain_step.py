@@ -15,9 +15,8 @@ from lsgm.bench.plain_step import PlainAverage, PlainJoint, PlainPretraining
 from lsgm.bench.steps import bare_step
 from lsgm.models import build_lsgm
 from lsgm.training.joint import JointStage
+from lsgm.training.noise import BatchNoise, DiffusionNoise, StepInputs
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.step.draws import Diffusion, Draws
-from lsgm.training.step.inputs import StepInputs
 
 BATCH = 3
 
@@ -29,7 +28,7 @@ def pair(way: str):
     config = network.config(way, BATCH, warmup_epochs=0)
     if config.objective.algorithm == 1 and way != PRETRAINING:
         # As published, which is what the plain version does.
-        objective = config.objective.model_copy(update={"official_kappa": True})
+        objective = config.objective.model_copy(update={"official_kl_coeff": True})
         config = config.model_copy(update={"objective": objective})
     model = build_lsgm(config, network.image_shape).double()
     for index, parameter in enumerate(model.parameters()):
@@ -45,22 +44,22 @@ def pair(way: str):
 
 
 def in_double(inputs: StepInputs) -> StepInputs:
-    def doubled(diffusion: Diffusion | None) -> Diffusion | None:
+    def doubled(diffusion: DiffusionNoise | None) -> DiffusionNoise | None:
         if diffusion is None:
             return None
         times = diffusion.times
         changes = {field.name: getattr(times, field.name).double() for field in fields(times)}
-        return Diffusion(diffusion.noise.double(), replace(times, **changes))
+        return DiffusionNoise(diffusion.noise.double(), replace(times, **changes))
 
-    draws = inputs.draws
+    draws = inputs.noise
     posterior = [noise.double() for noise in draws.posterior]
-    return StepInputs(inputs.x.double(), Draws(posterior, doubled(draws.prior), doubled(draws.vae)))
+    return StepInputs(inputs.x.double(), BatchNoise(posterior, doubled(draws.prior), doubled(draws.vae)))
 
 
 @pytest.mark.parametrize("way", [PRETRAINING, *ALGORITHMS])
 def test_gradients_are_the_same(way: str) -> None:
     stage, plain, inputs, _ = pair(way)
-    own, other = stage.gradients(inputs, 0), plain.gradients(inputs, stage.kappa(0))
+    own, other = stage.gradients(inputs, 0), plain.gradients(inputs, stage.kl_coeff(0))
     for name, branch in stage.branches.items():
         found, expected = getattr(own, name), getattr(other, name)
         total = torch.stack([gradient.norm() for gradient in expected]).norm()
@@ -74,11 +73,11 @@ def test_gradients_are_the_same(way: str) -> None:
 def test_updates_are_the_same(way: str) -> None:
     stage, plain, inputs, (model, other) = pair(way)
     before = [parameter.detach().clone() for parameter in other.parameters()]
-    kappa = stage.kappa(0)
-    stage.kappa = lambda step: kappa
+    kl_coeff = stage.kl_coeff(0)
+    stage.kl_coeff = lambda step: kl_coeff
     for step in range(2):
         bare_step(stage, inputs, step)
-        plain(inputs, kappa)
+        plain(inputs, kl_coeff)
     moved = 0
     for left, right, old in zip(model.parameters(), other.parameters(), before, strict=True):
         torch.testing.assert_close(left.data, right.data, rtol=1e-8, atol=1e-10)

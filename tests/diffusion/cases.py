@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from lsgm.config import SdeConfig
-from lsgm.diffusion import SDES, TIMES, VESDE, WEIGHTINGS, Sde, SubVPSDE, build_sde
-from lsgm.diffusion.time_sampling import IMPORTANCE
+from lsgm.sde import SDES, VESDE, Sde, SubVPSDE, build_sde
+from lsgm.time_sampling import IMPORTANCE, TIMES, WEIGHTINGS
 
 SETTINGS = {
     "geometric": {"sigma2_0": 3e-5, "time_eps": 0.0},

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from lsgm.config import SdeConfig
-from lsgm.diffusion import build_sde, build_time_sampler
+from lsgm.sde import build_sde
+from lsgm.time_sampling import build_time_sampler
 
 SDES = {
     "sub_vpsde": SdeConfig(type="sub_vpsde"),

@@ -8,15 +8,9 @@ import pytest
 import torch
 from diffusion.cases import CASES, REGISTERED, SAMPLERS, integrate, normal_error
 
-from lsgm.diffusion import (
-    TimeSample,
-    build_time_sampler,
-    cross_entropy,
-    cross_entropy_terms,
-    denoising_error,
-    prior_loss,
-)
-from lsgm.diffusion.base import value_at
+from lsgm.objective import cross_entropy, cross_entropy_constant, denoising_error, prior_loss
+from lsgm.sde import value_at
+from lsgm.time_sampling import build_time_sampler
 
 
 def normal_cross_entropy(variance, model_variance):
@@ -34,7 +28,7 @@ def test_cross_entropy_of_normal_latents(name, weighting, time, latent_variance)
     def estimate(rho):
         sample = sampler.sample(rho)
         error = normal_error(sde, sample.time, latent_variance)
-        return cross_entropy(sde, error, sample.vae_weight, num_dims=1)
+        return cross_entropy(sde, error, sample.vae_weight)
 
     def diffused(t):
         latent_part = value_at(sde.mean, t) ** 2 * latent_variance
@@ -51,7 +45,7 @@ def test_normal_latents_have_the_entropy_of_a_normal(name):
 
     def estimate(rho):
         sample = sampler.sample(rho)
-        return cross_entropy(sde, 5 * normal_error(sde, sample.time, 1.0), sample.vae_weight, num_dims=5)
+        return 5 * cross_entropy(sde, normal_error(sde, sample.time, 1.0), sample.vae_weight)
 
     # What is missing is the distance of q(z_1) from the base distribution.
     tolerance = 5 * (1e-3 if name == "geometric" else 5e-5)
@@ -65,8 +59,8 @@ def test_monte_carlo_estimate_of_a_batch(name):
     generator = torch.Generator().manual_seed(3)
     z0, noise = (torch.randn(count, 2, 1, 1, generator=generator) for _ in range(2))
     sample = build_time_sampler(sde, "ll", "is").sample(torch.rand(count, generator=generator))
-    error = denoising_error(sde, sde.normal_prediction, z0, noise, sample)
-    estimate = cross_entropy(sde, error.sum(dim=(1, 2, 3)), sample.vae_weight, num_dims=2)
+    error = denoising_error(sde, sde.normal_prediction, z0, noise, sample.time)
+    estimate = cross_entropy(sde, error, sample.vae_weight).sum(dim=(1, 2, 3))
     end_term = math.log(value_at(sde.normal_variance, 1.0) / value_at(sde.variance, 1.0))
     expected = 2 * normal_cross_entropy(
         value_at(sde.mean, sde.time_eps) ** 2 + value_at(sde.variance, sde.time_eps),
@@ -77,14 +71,13 @@ def test_monte_carlo_estimate_of_a_batch(name):
     assert estimate.mean().item() + end_term == pytest.approx(expected, abs=5 * standard_error)
 
 
-def test_terms_add_up_to_the_cross_entropy():
+def test_prior_loss_is_the_cross_entropy_without_its_constant():
     sde = CASES["vpsde"]
     error = torch.rand(4, 3, 2, 2, generator=torch.Generator().manual_seed(0))
     weight = torch.tensor([1.0, 2.0, 30.0, 0.5])
-    total = cross_entropy(sde, error.sum(dim=(1, 2, 3)), weight, num_dims=12)
-    torch.testing.assert_close(cross_entropy_terms(sde, error, weight).sum(dim=(1, 2, 3)), total)
-    without_constant = total - 12 * sde.cross_entropy_constant()
-    torch.testing.assert_close(prior_loss(error, weight), without_constant, rtol=1e-5, atol=1e-5)
+    total = cross_entropy(sde, error, weight).sum(dim=(1, 2, 3))
+    expected = (total - 12 * cross_entropy_constant(sde)).mean()
+    torch.testing.assert_close(prior_loss(error, weight), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_gradient_reaches_the_latents_and_the_prior():
@@ -94,13 +87,12 @@ def test_gradient_reaches_the_latents_and_the_prior():
     z0.requires_grad_()
     slope = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     t = torch.tensor([0.1, 0.4, 0.9], dtype=torch.float64)
-    sample = TimeSample(time=t, prior_weight=t, vae_weight=t)
 
     def prior(z, time):
         assert time is t
         return slope * z
 
-    error = denoising_error(sde, prior, z0, noise, sample)
+    error = denoising_error(sde, prior, z0, noise, t)
     mean, scale = (value.reshape(3, 1, 1, 1) for value in (sde.mean(t), sde.variance(t).sqrt()))
     z = mean * z0 + scale * noise
     residual = noise - slope * z
@@ -114,16 +106,14 @@ def test_gradient_reaches_the_latents_and_the_prior():
 def test_half_precision_is_widened(dtype):
     z0, noise = (torch.randn(2, 4, generator=torch.Generator().manual_seed(seed)).to(dtype) for seed in (0, 1))
     t = torch.tensor([0.2, 0.99])
-    sample = TimeSample(time=t, prior_weight=t, vae_weight=t)
-    error = denoising_error(CASES["vpsde"], lambda z, time: z.to(dtype), z0, noise, sample)
+    error = denoising_error(CASES["vpsde"], lambda z, time: z.to(dtype), z0, noise, t)
     assert error.dtype == torch.float32
-    assert cross_entropy(CASES["vpsde"], error.sum(dim=1).to(dtype), t, 4).dtype == torch.float32
+    assert cross_entropy(CASES["vpsde"], error, t).dtype == torch.float32
     assert prior_loss(error.to(dtype), t).dtype == torch.float32
 
 
 def test_non_finite_predictions_stay_visible():
     z0 = noise = torch.ones(1, 3)
     t = torch.tensor([0.5])
-    sample = TimeSample(time=t, prior_weight=t, vae_weight=t)
-    error = denoising_error(CASES["vpsde"], lambda z, time: z * math.nan, z0, noise, sample)
-    assert cross_entropy(CASES["vpsde"], error.sum(dim=1), t, 3).isnan().all()
+    error = denoising_error(CASES["vpsde"], lambda z, time: z * math.nan, z0, noise, t)
+    assert cross_entropy(CASES["vpsde"], error, t).isnan().all()

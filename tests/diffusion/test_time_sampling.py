@@ -9,8 +9,8 @@ import torch
 from diffusion.cases import CASES, OPTIMAL, SAMPLERS, integrate, is_defined, normal_error, times
 
 from lsgm.config import ConfigError, ObjectiveConfig, SdeConfig
-from lsgm.diffusion import TIMES, WEIGHTINGS, GeometricVPSDE, SubVPSDE, build_sde, build_time_sampler, w_ll
-from lsgm.diffusion.time_sampling import IMPORTANCE
+from lsgm.sde import GeometricVPSDE, SubVPSDE, build_sde
+from lsgm.time_sampling import IMPORTANCE, TIMES, WEIGHTINGS, build_time_sampler, w_ll
 
 every_sampler = pytest.mark.parametrize(("name", "weighting", "time"), SAMPLERS)
 TEST_FUNCTIONS = {"1 - t": lambda t: 1 - t, "t²": torch.square, "cos 7t": lambda t: torch.cos(7 * t)}
@@ -25,7 +25,7 @@ def test_registries_are_what_the_settings_allow():
 @every_sampler
 def test_density_integrates_to_one(name, weighting, time):
     sampler = build_time_sampler(CASES[name], weighting, time)
-    assert integrate(sampler.density, CASES[name].time_eps, 1.0) == pytest.approx(1, rel=1e-10)
+    assert integrate(sampler.proposal.density, CASES[name].time_eps, 1.0) == pytest.approx(1, rel=1e-10)
 
 
 @every_sampler
@@ -35,7 +35,7 @@ def test_density_is_that_of_the_times(name, weighting, time):
     rho, step = torch.linspace(0.02, 0.98, 49, dtype=torch.float64), 1e-6
     slope = (sampler.sample(rho + step).time - sampler.sample(rho - step).time) / (2 * step)
     torch.testing.assert_close(
-        slope * sampler.density(sampler.sample(rho).time), torch.ones_like(rho), rtol=1e-6, atol=0
+        slope * sampler.proposal.density(sampler.sample(rho).time), torch.ones_like(rho), rtol=1e-6, atol=0
     )
 
 
@@ -129,15 +129,9 @@ def test_single_precision_draws(name, weighting, time):
         torch.testing.assert_close(value.double(), getattr(double, attribute), rtol=1e-6, atol=0)
     t = times(CASES[name], 201).float()
     # A float32 time_eps may lie an ulp outside the interval.
-    torch.testing.assert_close(sampler.density(t).double(), sampler.density(t.double()), rtol=1e-5, atol=0)
-
-
-def test_join_puts_one_batch_after_the_other():
-    sampler = build_time_sampler(CASES["vpsde"], "re", "is")
-    rho = torch.linspace(0, 0.9, 10)
-    joined = sampler.sample(rho[:4]).join(sampler.sample(rho[4:]))
-    for attribute in ("time", "prior_weight", "vae_weight"):
-        torch.testing.assert_close(getattr(joined, attribute), getattr(sampler.sample(rho), attribute))
+    torch.testing.assert_close(
+        sampler.proposal.density(t).double(), sampler.proposal.density(t.double()), rtol=1e-5, atol=0
+    )
 
 
 UNDEFINED = [

@@ -11,10 +11,10 @@ from toy_gaussian import CorrelatedPrior, GaussianPrior, sde_named
 
 from lsgm.bench.mixture_prior import mixture_prior
 from lsgm.config import NelboConfig
-from lsgm.diffusion import SDES
 from lsgm.evaluation import change_by_halving, draw_probes, fixed_step_log_prob, prior_log_prob, solve_in_steps
 from lsgm.randomness import normal
 from lsgm.sampling import SolverError
+from lsgm.sde import SDES
 
 SHAPE = (1, 2, 2)
 ALL_SIGNS = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=torch.float64)] * 4).reshape(16, 1, *SHAPE)

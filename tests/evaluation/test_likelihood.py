@@ -8,10 +8,10 @@ from torch import nn
 from toy_gaussian import CorrelatedPrior, GaussianPrior, sde_named
 
 from lsgm.config import NelboConfig
-from lsgm.diffusion import SDES
 from lsgm.evaluation import draw_probes, prior_log_prob
 from lsgm.randomness import normal
 from lsgm.sampling import SolverError
+from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
 PROBES = ("rademacher", "gaussian")

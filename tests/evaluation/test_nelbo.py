@@ -8,10 +8,10 @@ from toy_gaussian import GaussianPrior, sde_named
 from toy_vae import SIZES, LinearVae, ToyModel, toy_config, toy_images
 
 from lsgm.data import eval_batches
-from lsgm.diffusion import SDES
 from lsgm.evaluation import evaluate_nelbo, posterior_noise, standard_normal_log_prob
 from lsgm.randomness import normal
 from lsgm.sampling import NumericalError, SolverError
+from lsgm.sde import SDES
 
 CPU = torch.device("cpu")
 TOP = SIZES[0] + SIZES[1]

@@ -11,10 +11,10 @@ from toy_gaussian import CorrelatedPrior, GaussianPrior, sde_named
 from toy_vae import LinearVae, ToyModel, toy_config, toy_images
 
 from lsgm.config import NelboConfig
-from lsgm.diffusion import SDES
 from lsgm.evaluation import draw_probes, evaluate_nelbo, official_prior_log_prob, prior_log_prob
 from lsgm.randomness import normal
 from lsgm.sampling import SolverError
+from lsgm.sde import SDES
 
 SHAPE = (1, 2, 2)
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 from toy_gaussian import sde_named
 
-from lsgm.diffusion import SDES
 from lsgm.evaluation.trace_weights import trace_weights
 from lsgm.sampling.angle_grid import angle_grid
+from lsgm.sde import SDES
 
 
 def angles(name: str, steps: int) -> tuple[float, ...]:

@@ -14,8 +14,8 @@ from torch import nn
 
 from lsgm.config import ExperimentConfig, load_experiment
 from lsgm.data import image_shape
-from lsgm.diffusion import build_sde
 from lsgm.models import NVAE, MixedScorePrior, build_vae
+from lsgm.sde import build_sde
 
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "official_models.md"

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from lsgm.config import ConfigError, PriorConfig, SdeConfig
-from lsgm.diffusion import SDES, Sde, build_sde
 from lsgm.models.prior import MixedScorePrior
+from lsgm.sde import SDES, Sde, build_sde
 
 SHAPE = (5, 4, 4)
 TINY = PriorConfig(num_channels=8, channel_mult=(1, 1), num_cells_per_scale=1, embedding_dim=8)

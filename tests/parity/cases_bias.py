@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from lsgm.config import ConfigError
-from lsgm.diffusion import Sde, TimeSampler, build_time_sampler, w_ll
+from lsgm.sde import Sde
+from lsgm.time_sampling import TimeSampler, build_time_sampler, w_ll
 
 from .case import Case, Exclusion, Match
 from .cases_sde import OFFICIAL_SDES

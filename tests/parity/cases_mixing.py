@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from lsgm.config import PriorConfig
-from lsgm.diffusion import build_sde
 from lsgm.evaluation import elbo_weights
 from lsgm.models import MixedScorePrior
+from lsgm.objective import cross_entropy_constant
 from lsgm.sampling import step_table
+from lsgm.sde import build_sde
 
 from .case import Case, Exclusion, Match
 from .cases_sde import OFFICIAL_SDES, PRECISIONS
@@ -69,7 +70,7 @@ def constants(vectors: Vectors) -> dict[str, Tensor]:
 
 
 def _constant(sde) -> float:
-    return math.nan if sde.sigma2_0 == sde.time_eps == 0 else sde.cross_entropy_constant()
+    return math.nan if sde.sigma2_0 == sde.time_eps == 0 else cross_entropy_constant(sde)
 
 
 def discretised(vectors: Vectors) -> dict[str, Match]:

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from toy_gaussian import GaussianPrior
 
 from lsgm.config import NelboConfig
-from lsgm.diffusion import build_sde
 from lsgm.evaluation import draw_probes, official_prior_log_prob, prior_log_prob
 from lsgm.models import MixedScorePrior
 from lsgm.sampling import solve_probability_flow
+from lsgm.sde import build_sde
 
 from .case import Case, Exclusion, Match
 from .cases_mixing import TINY

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from lsgm.config import DataConfig
 from lsgm.data.transforms import to_model_input
-from lsgm.diffusion import VESDE
 from lsgm.models.nvae.posterior import MEAN_LIMIT, NormalPosterior, soft_clamp
 from lsgm.models.outputs import build_output
 from lsgm.models.outputs.logistic import discretised_logistic_log_prob
-from lsgm.training.step.objective import normal_energy
+from lsgm.objective import normal_energy
+from lsgm.sde import VESDE
 
 from .case import Case, Exclusion
 from .cases_sde import PRECISIONS

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from lsgm.algorithms import gradients_of
 from lsgm.compat.official.arguments import experiment_of
-from lsgm.training.optimisation.schedules import kappa
-from lsgm.training.step.balancing import balancing_coefficients, group_sizes
-from lsgm.training.step.gradients import gradients_of
-from lsgm.training.step.objective import KlWeights, nelbo
+from lsgm.objective import KlWeights, balancing_coefficients, group_sizes, nelbo
+from lsgm.training.optimisation.schedules import kl_coeff
 
 from .case import Case, Match
 from .cases_steps import NETWORK_PRECISION
@@ -27,7 +26,7 @@ def pretraining(vectors: Vectors) -> dict[str, Value | Match]:
         step = Step(vectors, precision)
         vae = step.model.vae
         sizes = torch.tensor(group_sizes(vae.latent_shapes)).to(step.dtype)
-        weights = KlWeights(kappa(STEP, TOTAL_STEPS, settings.kl), sizes)
+        weights = KlWeights(kl_coeff(STEP, TOTAL_STEPS, settings.kl), sizes)
         bound = nelbo(vae, vae(step.x, step.posterior_noise), step.x, None)
         terms = step.regulariser("vae", settings.sr_coeff).terms()
         loss = bound.vae_loss(weights) + settings.sr_coeff * terms.total
@@ -40,7 +39,7 @@ def pretraining(vectors: Vectors) -> dict[str, Value | Match]:
             "train/norm_coeff": settings.sr_coeff,
             "train/kl_iter": bound.kl.mean(dim=0).sum().item(),
             "train/recon_iter": bound.reconstruction.mean().item(),
-            "kl_coeff/coeff": weights.kappa,
+            "kl_coeff/coeff": weights.kl_coeff,
             **{f"kl_coeff/layer_{group}": coefficient for group, coefficient in enumerate(balance)},
             **by_group(bound, "kl/active_", "kl_vals/layer_", "kl/total_active"),
         }

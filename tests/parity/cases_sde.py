@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from lsgm.config import SdeConfig
-from lsgm.diffusion import SDES, Sde, SubVPSDE, build_sde
-from lsgm.diffusion.time_sampling import IMPORTANCE
-from lsgm.diffusion.time_sampling.unweighted import UnweightedProposal
+from lsgm.sde import SDES, Sde, SubVPSDE, build_sde
+from lsgm.time_sampling import IMPORTANCE, UnweightedProposal
 
 from .case import Case, Exclusion
 from .vectors import Vectors
@@ -42,7 +41,7 @@ OWN: dict[str, dict[str, Callable[[Sde, Tensor, Tensor], Tensor]]] = {
     "geometric": INVERSE,
     "sub_vpsde": {
         "var_vpsde": lambda sde, t, x: sde.vpsde.variance(t),
-        "beta": lambda sde, t, x: sde.beta.rate(t),
+        "beta": lambda sde, t, x: sde.beta(t),
         "inv_var_vpsde_of_var_vpsde": lambda sde, t, x: sde.vpsde.time_of_variance(sde.vpsde.variance(t)),
     },
     "vesde": INVERSE

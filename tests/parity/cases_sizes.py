@@ -12,8 +12,8 @@ from lsgm.compat.official.score_names import to_official
 from lsgm.compat.official.vae_layers import ALIAS
 from lsgm.compat.official.vae_names import official_state
 from lsgm.evaluation.units import bits_per_dim
+from lsgm.objective import group_sizes
 from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.balancing import group_sizes
 
 from .case import Case, Exclusion
 from .official_networks import experiment, image_shape, outline

@@ -7,13 +7,13 @@ from functools import partial
 
 import torch
 
+from lsgm import algorithms
+from lsgm.algorithms import StepGradients
 from lsgm.config import ExperimentConfig
-from lsgm.diffusion import build_time_sampler, prior_loss
-from lsgm.training.optimisation.schedules import kappa
-from lsgm.training.step import algorithms
-from lsgm.training.step.draws import Draws
-from lsgm.training.step.gradients import StepGradients
-from lsgm.training.step.objective import KlWeights
+from lsgm.objective import KlWeights, prior_loss
+from lsgm.time_sampling import build_time_sampler
+from lsgm.training.noise import BatchNoise
+from lsgm.training.optimisation.schedules import kl_coeff
 from lsgm.training.step.precision import Precision
 
 from .case import Case, Exclusion, Match
@@ -33,11 +33,11 @@ class Joint:
         self.config: ExperimentConfig = experiment(vectors.record["config"])
         train, objective = self.config.train, self.config.objective
         step.model.vae.train(train.train_vae or train.official_frozen_vae)
-        self.weights = KlWeights(kappa(STEP, TOTAL_STEPS, train.kl))
+        self.weights = KlWeights(kl_coeff(STEP, TOTAL_STEPS, train.kl))
         sampler = build_time_sampler(
             step.model.prior.sde, objective.weighting, objective.time, objective.official_weights
         )
-        self.draws = Draws(step.posterior_noise, step.diffusion(sampler))
+        self.draws = BatchNoise(step.posterior_noise, step.diffusion(sampler))
         self.problem = algorithms.JointProblem(
             model=step.model,
             vae_parameters=list(step.model.vae.parameters()),
@@ -45,7 +45,7 @@ class Joint:
             vae_regulariser=step.regulariser("vae", train.sr_coeff_vae if train.train_vae else 0.0),
             prior_regulariser=step.regulariser("prior", train.sr_coeff_sgm),
             precision=NETWORK_PRECISION,
-            official_kappa=objective.official_kappa,
+            official_kl_coeff=objective.official_kl_coeff,
         )
         self.result = algorithm(self.problem, step.x, self.draws, self.weights)
 
@@ -71,7 +71,7 @@ class Joint:
             "train/bn_loss_vae": vae.norm_scale.item() if train.train_vae else 0.0,
             "train/norm_loss_dae": prior.spectral.item(),
             "train/bn_loss_dae": prior.norm_scale.item(),
-            "train/kl_coeff": self.weights.kappa,
+            "train/kl_coeff": self.weights.kl_coeff,
             **{f"train/norm_coeff_{part}": coefficient for part, coefficient in coefficients.items()},
             "epoch/total_loss": loss_vae + penalty_vae + penalty_prior,
             "epoch/vae_recon": scalars["reconstruction"],
@@ -89,7 +89,7 @@ class Joint:
         """L_p, which the published algorithm 1 reports though it is not a term of its own."""
         _, z0 = self.problem.encode(self.step.x, self.draws.posterior)
         squared_error = self.problem.squared_error(z0, self.draws.prior)
-        return prior_loss(squared_error, self.draws.prior.times.prior_weight).mean().item()
+        return prior_loss(squared_error, self.draws.prior.times.prior_weight).item()
 
     def _backpropagated(self, scalars: dict[str, float], penalty_prior: float) -> list[float]:
         if "loss_prior" not in scalars or "loss_vae" not in scalars:
@@ -119,14 +119,14 @@ CASES = [
         "g_mnist_joint_ll_iw",
         "algorithm 1",
         KEYS,
-        partial(joint, algorithm=algorithms.single_loss),
-        switches=(WEIGHTS, "objective.official_kappa"),
+        partial(joint, algorithm=algorithms.algorithm_1),
+        switches=(WEIGHTS, "objective.official_kl_coeff"),
     ),
     Case(
         "g_mnist_joint_drop_all_iw",
         "algorithm 3",
         KEYS,
-        partial(joint, algorithm=algorithms.reweighted),
+        partial(joint, algorithm=algorithms.algorithm_3),
         switches=(WEIGHTS,),
     ),
     Case(

@@ -8,7 +8,8 @@ from functools import partial
 from torch import Tensor
 
 from lsgm.compat.official.vocabulary import WEIGHTINGS as MODES
-from lsgm.diffusion import Sde, build_sde, build_time_sampler
+from lsgm.sde import Sde, build_sde
+from lsgm.time_sampling import build_time_sampler
 
 from .case import Case, Exclusion
 from .cases_sde import OFFICIAL_SDES, PRECISIONS

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from lsgm.compat.official.vae_names import official_state
 from lsgm.models.nvae import NVAE
-from lsgm.training.step.balancing import balancing_coefficients, group_sizes
-from lsgm.training.step.objective import normal_energy
+from lsgm.objective import balancing_coefficients, group_sizes, normal_energy
 
 from . import official_networks
 from .case import Case, Exclusion

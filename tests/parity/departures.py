@@ -35,7 +35,7 @@ DEPARTURES = (
     Departure(
         "4",
         "the KL coefficient also multiplies the prior's loss in algorithm 1",
-        ("objective.official_kappa",),
+        ("objective.official_kl_coeff",),
         ("parity/cases_steps.py", "training/test_algorithm_1.py"),
     ),
     Departure(

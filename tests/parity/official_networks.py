@@ -14,10 +14,10 @@ from lsgm.compat.official.arguments import experiment_of
 from lsgm.compat.official.score_names import from_official
 from lsgm.compat.official.vae_names import official_vae_state
 from lsgm.config import DataConfig, ExperimentConfig, VaeConfig
-from lsgm.diffusion import build_sde
 from lsgm.models import Lsgm, MixedScorePrior, build_lsgm, build_output
 from lsgm.models.nvae import NVAE
 from lsgm.models.score import ScoreNetwork
+from lsgm.sde import build_sde
 
 PADDED = {"mnist": (1, 32, 32), "omniglot": (1, 32, 32), "cifar10": (3, 32, 32), "celeba_256": (3, 256, 256)}
 WIDTHS = {2: (1, 1), 3: (1, 1, 1), 4: (1, 2, 2, 2), 5: (1, 1, 2, 2, 2)}

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from lsgm.compat.official.score_names import official_names
 from lsgm.compat.official.vae_layers import ALIAS
 from lsgm.compat.official.vae_names import official_vae_names
-from lsgm.diffusion import TimeSampler
 from lsgm.models import Lsgm
+from lsgm.objective import Nelbo
+from lsgm.time_sampling import TimeSampler
+from lsgm.training.noise import DiffusionNoise
 from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.draws import Diffusion
-from lsgm.training.step.objective import Nelbo
 
 from .case import Match
 from .cases_sde import PRECISIONS
@@ -60,10 +60,10 @@ class Step:
         """One tensor per latent group."""
         return [self.vectors.tensor(f"vae_noise_{group:02}", self.dtype) for group in range(2)]
 
-    def diffusion(self, sampler: TimeSampler) -> Diffusion:
+    def diffusion(self, sampler: TimeSampler) -> DiffusionNoise:
         """Noise and times of the one pass of the prior."""
         times = sampler.sample(self.vectors.tensor("rho_0", self.dtype))
-        return Diffusion(self.vectors.tensor("noise_0", self.dtype), times)
+        return DiffusionNoise(self.vectors.tensor("noise_0", self.dtype), times)
 
     def regulariser(self, part: str, coefficient: float) -> Regulariser:
         """Ours for one network, its power iteration at the recorded vectors."""

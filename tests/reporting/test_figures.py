@@ -34,7 +34,7 @@ def line(step, **changes):
         "grad_norm_prior": 1.5,
         "kl_groups": [20.0, 10.0],
         "active_channels": [3, 1],
-        "kappa": 1.0,
+        "kl_coeff": 1.0,
         "lr_vae": 1e-4,
         "lr_prior": 3e-4,
         "skipped": 0,
@@ -50,7 +50,7 @@ def curves(tmp_path, *lines):
 
 def stage_1(step):
     left_out = ("loss_prior", "grad_norm_prior", "lr_prior")
-    return {key: value for key, value in line(step, kappa=step / 600).items() if key not in left_out}
+    return {key: value for key, value in line(step, kl_coeff=step / 600).items() if key not in left_out}
 
 
 FIGURES = {

@@ -10,8 +10,8 @@ from torch import Tensor
 from toy_gaussian import GaussianPrior, sde_named
 
 from lsgm.config import SampleConfig
-from lsgm.diffusion import SDES
 from lsgm.randomness import normal
+from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
 each_sde = pytest.mark.parametrize("name", SDES)

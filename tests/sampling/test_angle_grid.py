@@ -6,9 +6,9 @@ import pytest
 import torch
 from toy_gaussian import scalar, sde_named
 
-from lsgm.diffusion import SDES
-from lsgm.diffusion.angle import angle
+from lsgm.sampling.angle import angle
 from lsgm.sampling.angle_grid import POWER, angle_grid
+from lsgm.sde import SDES
 
 
 @pytest.mark.parametrize("name", SDES)

@@ -10,9 +10,9 @@ from toy_gaussian import GaussianPrior, scalar, sde_named
 
 from lsgm.bench.mixture_prior import mixture_prior
 from lsgm.config import SampleConfig
-from lsgm.diffusion import SDES
 from lsgm.randomness import normal, normal_rows
 from lsgm.sampling import SAMPLERS, SolverError, sample_prior, solve_probability_flow
+from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
 # Settings, and the order at which the error falls: with its corrector the multistep solver of order 1 reaches 2.

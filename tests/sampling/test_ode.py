@@ -8,9 +8,9 @@ from torch import nn
 from toy_gaussian import SDE_CONFIGS, GaussianPrior, sde_named
 
 from lsgm.config import SampleConfig
-from lsgm.diffusion import SDES
 from lsgm.randomness import normal
 from lsgm.sampling import NumericalError, SolverError, integrate, sample_ode, sample_prior, solve_probability_flow
+from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
 TIME_END = 1e-5

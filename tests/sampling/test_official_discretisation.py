@@ -7,10 +7,10 @@ import torch
 from toy_gaussian import GaussianPrior, scalar, sde_named
 
 from lsgm.config import ConfigError, PriorConfig, SampleConfig, SdeConfig
-from lsgm.diffusion import build_sde
 from lsgm.models.prior import MixedScorePrior
 from lsgm.randomness import normal
 from lsgm.sampling import sample_ancestral, sample_prior, step_table
+from lsgm.sde import build_sde
 
 SHAPE = (3, 4, 4)
 TINY = PriorConfig(num_channels=8, channel_mult=(1, 1), num_cells_per_scale=1, embedding_dim=8)

@@ -8,12 +8,12 @@ from toy_gaussian import GaussianPrior, sde_named
 
 from lsgm.bench.mixture_prior import mixture_prior
 from lsgm.config import SampleConfig
-from lsgm.diffusion import SDES
-from lsgm.diffusion.angle import angle
 from lsgm.randomness import normal, normal_rows
 from lsgm.sampling import StepNoise, sample_prior
+from lsgm.sampling.angle import angle
 from lsgm.sampling.angle_grid import POWER, angle_grid
 from lsgm.sampling.shifted_grids import COUNT, SHIFTS, grids_taken
+from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
 

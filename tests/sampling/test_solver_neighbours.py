@@ -9,11 +9,11 @@ from sampling.solver_problems import Logged, decay, doubles
 from torch.utils._python_dispatch import TorchDispatchMode
 from toy_gaussian import GaussianPrior, sde_named
 
-from lsgm.diffusion import SDES
 from lsgm.models import build_lsgm
 from lsgm.randomness import normal, normal_rows
 from lsgm.sampling import integrate_each, solve_probability_flow
 from lsgm.sampling import per_sample as per_sample_module
+from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
 RATES = doubles(0.3, 2.0, 11.0, 45.0)

@@ -16,13 +16,13 @@ from training.small_run import (
     train_settings,
 )
 
+from lsgm.algorithms import StepGradients
 from lsgm.config import ExperimentConfig, KlSchedule, ObjectiveConfig
 from lsgm.data import TrainBatches
 from lsgm.models import Lsgm, build_prior, build_vae
 from lsgm.training.joint import JointStage
+from lsgm.training.noise import seed_dropout
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.step.draws import seed_dropout
-from lsgm.training.step.gradients import StepGradients
 
 Stage = PretrainStage | JointStage
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ UNIFORM = {
     "algorithm 2 disjoint, uniform": ObjectiveConfig(weighting="un", time="uniform", q_time="uniform", disjoint=True),
     "algorithm 3, uniform": ObjectiveConfig(weighting="re", time="uniform"),
 }
-OFFICIAL = ObjectiveConfig(weighting="ll", time="is", official_kappa=True)
+OFFICIAL = ObjectiveConfig(weighting="ll", time="is", official_kl_coeff=True)
 CASES = {
     "pretraining": {"pretrain": pretrain_settings(kl=ANNEALING["kl"])},
     "pretraining, not balanced": {"pretrain": pretrain_settings(kl_balance=False)},

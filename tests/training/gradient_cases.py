@@ -9,15 +9,14 @@ from torch import Tensor, nn
 from training.small_run import GEOMETRIC, IMAGE_SHAPE, run_config
 
 from lsgm import randomness
+from lsgm.algorithms import JointProblem
 from lsgm.config import ObjectiveConfig, SdeConfig
-from lsgm.diffusion import TimeSample, TimeSampler, build_time_sampler
 from lsgm.models import Lsgm, build_lsgm
+from lsgm.objective import KlWeights, balancing_coefficients, cross_entropy_constant, normal_energy
+from lsgm.time_sampling import TimeSample, TimeSampler, build_time_sampler
+from lsgm.training.noise import BatchNoise, DiffusionNoise
 from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.balancing import balancing_coefficients
-from lsgm.training.step.draws import Diffusion, Draws
-from lsgm.training.step.objective import KlWeights, normal_energy
 from lsgm.training.step.precision import Precision
-from lsgm.training.step.problem import JointProblem
 
 KAPPA = 0.85
 COEFFICIENTS = {"vae": 0.03, "prior": 0.07}
@@ -52,7 +51,7 @@ def build_model(num_scales: int, num_flows: int, sde: str) -> Lsgm:
 class Case:
     problem: JointProblem
     x: Tensor
-    draws: Draws
+    draws: BatchNoise
     weights: KlWeights
 
     @property
@@ -67,16 +66,16 @@ def build_case(
     num_scales: int = 1,
     num_flows: int = 0,
     sde: str = "vpsde",
-    kappa: float = KAPPA,
+    kl_coeff: float = KAPPA,
     is_balanced: bool = True,
 ) -> Case:
     """`vae_time`: how the VAE's own times are drawn, if it has any."""
     model = build_model(num_scales, num_flows, sde)
     shape = (4, *model.vae.prior_shape)
 
-    def diffusion(sampler: TimeSampler, index: int) -> Diffusion:
+    def diffusion(sampler: TimeSampler, index: int) -> DiffusionNoise:
         rho = randomness.uniform((4,), 0, "test", index).double()
-        return Diffusion(normal(*shape, index=index), sampler.sample(rho))
+        return DiffusionNoise(normal(*shape, index=index), sampler.sample(rho))
 
     posterior = [normal(4, *group, index=10 + index) for index, group in enumerate(model.vae.latent_shapes)]
     prior_draws = diffusion(build_time_sampler(model.prior.sde, weighting, time), 1)
@@ -91,7 +90,7 @@ def build_case(
     )
     x = torch.where(normal(4, 1, 8, 8, index=3) > 0, 1.0, -1.0).double()
     sizes = torch.ones(len(model.vae.latent_shapes), dtype=torch.float64) if is_balanced else None
-    return Case(problem, x, Draws(posterior, prior_draws, vae_draws), KlWeights(kappa, sizes))
+    return Case(problem, x, BatchNoise(posterior, prior_draws, vae_draws), KlWeights(kl_coeff, sizes))
 
 
 def fresh_regulariser(model: Lsgm, part: str) -> Regulariser:
@@ -111,14 +110,14 @@ def squared_error(model: Lsgm, z0: Tensor, noise: Tensor, times: TimeSample) -> 
 def bound_of(case: Case, output, error: Tensor, times: TimeSample) -> Tensor:
     """L_q without its regulariser, from the VAE's output and the squared errors at its times."""
     vae, sde = case.model.vae, case.model.prior.sde
-    estimate = times.vae_weight[:, None, None, None] * error + sde.cross_entropy_constant()
+    estimate = times.vae_weight[:, None, None, None] * error + cross_entropy_constant(sde)
     energies = list(estimate.split(vae.config.num_latent_per_group, 1))
     energies += [normal_energy(latent) for latent in output.latents[vae.num_prior_groups :]]
     pairs = zip(output.log_q, energies, strict=True)
     kl = torch.stack([(log_q + energy).sum((1, 2, 3)) for log_q, energy in pairs], dim=1)
-    kappa, sizes = case.weights.kappa, case.weights.sizes
-    gamma = torch.ones_like(kl[0]) if sizes is None or kappa >= 1 else balancing_coefficients(kl, sizes)
-    return (vae.reconstruction(output.params, case.x) + kappa * (gamma * kl).sum(1)).mean()
+    kl_coeff, sizes = case.weights.kl_coeff, case.weights.sizes
+    gamma = torch.ones_like(kl[0]) if sizes is None or kl_coeff >= 1 else balancing_coefficients(kl, sizes)
+    return (vae.reconstruction(output.params, case.x) + kl_coeff * (gamma * kl).sum(1)).mean()
 
 
 def top_latent(case: Case, output) -> Tensor:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from lsgm.training.joint import JointStage
+from lsgm.training.noise import StepInputs
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.step.inputs import StepInputs
 from lsgm.training.step.stage import Stage
 
 STAGES = (PretrainStage, JointStage)
@@ -24,7 +24,7 @@ def break_images(patch: pytest.MonkeyPatch, condition: Condition) -> None:
 def _broken(make: Callable[[Stage, int], StepInputs], condition: Condition) -> Callable[[Stage, int], StepInputs]:
     def inputs(self: Stage, step: int) -> StepInputs:
         given = make(self, step)
-        return StepInputs(given.x * float("nan"), given.draws) if condition(self, step) else given
+        return StepInputs(given.x * float("nan"), given.noise) if condition(self, step) else given
 
     return inputs
 

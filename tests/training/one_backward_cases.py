@@ -8,17 +8,17 @@ import pytest
 import torch
 from training.gradient_cases import Case, build_case, check_gradients, fresh_regulariser
 
+from lsgm import algorithms
+from lsgm.algorithms import StepGradients
 from lsgm.bench import plain_algorithms
-from lsgm.training.step import algorithms
-from lsgm.training.step.gradients import StepGradients
 
 CPU = torch.device("cpu")
-ALGORITHMS = [("single_loss", "ll"), ("reweighted", "re"), ("separate_joint", "re"), ("separate_disjoint", "re")]
+ALGORITHMS = [("algorithm_1", "ll"), ("algorithm_3", "re"), ("algorithm_2_joint", "re"), ("algorithm_2_disjoint", "re")]
 on_algorithms = pytest.mark.parametrize(("algorithm", "weighting"), ALGORITHMS)
 
 
 def case_of(algorithm: str, weighting: str, time: str = "is", **changes: object) -> Case:
-    return build_case(weighting, time, vae_time="is" if algorithm.startswith("separate") else None, **changes)
+    return build_case(weighting, time, vae_time="is" if algorithm.startswith("algorithm_2") else None, **changes)
 
 
 def step(case: Case, algorithm: str, module=algorithms, **changes: object) -> StepGradients:

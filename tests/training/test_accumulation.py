@@ -14,11 +14,11 @@ from training.accumulation_cases import CASES, STEP, Stage, build_stage, gradien
 from training.gradient_cases import check_gradients
 from training.small_run import BATCH, Recorder, blocks, pretrain_settings, run_config, train_settings
 
+from lsgm import algorithms
+from lsgm.algorithms import StepGradients
 from lsgm.config import ConfigError, ExperimentConfig, PretrainConfig, TrainConfig
 from lsgm.config.load import validate
 from lsgm.training import pretrain, read_curve
-from lsgm.training.step import algorithms
-from lsgm.training.step.gradients import StepGradients
 
 
 def spectral_state(stage: Stage) -> dict[str, torch.Tensor]:
@@ -80,9 +80,9 @@ def test_dropout_masks_are_drawn_for_every_part_anew_and_kept_in_a_second_pass(c
 
 def test_one_pass_is_made_where_nothing_is_balanced(monkeypatch):
     rows = []
-    original = algorithms.reweighted
+    original = algorithms.algorithm_3
     monkeypatch.setattr(
-        algorithms, "reweighted", lambda problem, x, *rest: rows.append(len(x)) or original(problem, x, *rest)
+        algorithms, "algorithm_3", lambda problem, x, *rest: rows.append(len(x)) or original(problem, x, *rest)
     )
     for case in ("algorithm 3", "algorithm 3, balanced"):
         gradients_of(build_stage(case, 4))
@@ -98,7 +98,7 @@ def test_batch_norms_see_the_parts(case):
         gradients_of(stage)
         with torch.no_grad():
             for part in inputs.split(2):
-                expected(part.x, part.draws.posterior)
+                expected(part.x, part.noise.posterior)
     assert all(norm.track_running_stats for norm in norms_of(stage.vae))
     state = stage.vae.state_dict()
     moved = {name: value for name, value in expected.state_dict().items() if "running" in name or "tracked" in name}

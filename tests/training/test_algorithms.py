@@ -27,9 +27,9 @@ from training.gradient_cases import (
     top_latent,
 )
 
+from lsgm import algorithms
+from lsgm.algorithms import StepGradients
 from lsgm.training.optimisation.ema import Ema
-from lsgm.training.step import algorithms
-from lsgm.training.step.gradients import StepGradients
 
 NETWORKS = {"vpsde, one scale": {}} | {sde: {"sde": sde, "num_scales": 2, "num_flows": 1} for sde in SDES}
 on_networks = pytest.mark.parametrize("network", NETWORKS)
@@ -76,7 +76,7 @@ def test_algorithm_3(network):
     error = squared_error(case.model, top_latent(case, output), draw.noise, draw.times)
     expected.first(bound_of(case, output, error, draw.times))
     expected.second(error)
-    expected.check(algorithms.reweighted(case.problem, case.x, case.draws, case.weights))
+    expected.check(algorithms.algorithm_3(case.problem, case.x, case.draws, case.weights))
 
 
 @on_networks
@@ -93,7 +93,7 @@ def test_algorithm_2_joint(network, vae_time):
     for_prior, for_vae = (torch.cat([noise, noise]) - prediction).square().chunk(2)
     expected.first(bound_of(case, output, for_vae, case.draws.vae.times))
     expected.second(for_prior)
-    expected.check(algorithms.separate_joint(case.problem, case.x, case.draws, case.weights))
+    expected.check(algorithms.algorithm_2_joint(case.problem, case.x, case.draws, case.weights))
 
 
 @on_networks
@@ -117,7 +117,7 @@ def test_algorithm_2_disjoint(network, is_averaged):
     put(parameters, present)
     draw = case.draws.prior
     expected.second(squared_error(model, z0.detach(), draw.noise, draw.times))
-    expected.check(algorithms.separate_disjoint(case.problem, case.x, case.draws, case.weights))
+    expected.check(algorithms.algorithm_2_disjoint(case.problem, case.x, case.draws, case.weights))
     assert all(torch.equal(parameter, value) for parameter, value in zip(parameters, present, strict=True))
 
 
@@ -130,9 +130,9 @@ def put(parameters, values: list[Tensor]) -> None:
 def test_the_average_matters():
     """The case above would not notice an average that equals the parameters."""
     case = build_case("re", "is", vae_time="is")
-    found = [algorithms.separate_disjoint(case.problem, case.x, case.draws, case.weights)]
+    found = [algorithms.algorithm_2_disjoint(case.problem, case.x, case.draws, case.weights)]
     put(case.problem.prior_parameters, [1.1 * parameter for parameter in case.problem.prior_parameters])
-    found.append(algorithms.separate_disjoint(case.problem, case.x, case.draws, case.weights))
+    found.append(algorithms.algorithm_2_disjoint(case.problem, case.x, case.draws, case.weights))
     assert (found[0].vae[0] - found[1].vae[0]).norm() > 1e-6 * found[0].vae[0].norm()
 
 
@@ -149,13 +149,13 @@ def test_prior_only(sde):
     assert all(torch.equal(value, state[name]) for name, value in case.model.vae.state_dict().items())
 
 
-ALGORITHMS = [algorithms.reweighted, algorithms.separate_joint, algorithms.separate_disjoint]
+ALGORITHMS = [algorithms.algorithm_3, algorithms.algorithm_2_joint, algorithms.algorithm_2_disjoint]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda algorithm: algorithm.__name__)
 def test_the_prior_loss_never_reaches_the_vae(algorithm):
     """Changing the prior's weights lambda_p changes the prior's gradient and not one digit of the VAE's."""
-    case = build_case("re", "is", vae_time=None if algorithm is algorithms.reweighted else "is")
+    case = build_case("re", "is", vae_time=None if algorithm is algorithms.algorithm_3 else "is")
     times = case.draws.prior.times
     heavier = replace(case.draws.prior, times=replace(times, prior_weight=3 * times.prior_weight))
     first = algorithm(case.problem, case.x, case.draws, case.weights)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from training.one_backward_cases import CPU, case_of, on_algorithms, step
 
+from lsgm import algorithms
 from lsgm.bench import plain_algorithms
 from lsgm.models import Lsgm
-from lsgm.training.step import algorithms
 from lsgm.training.step.precision import Precision
 
 
@@ -42,15 +42,15 @@ def counted(model: Lsgm) -> Iterator[Counter[str]]:
 @pytest.mark.parametrize(
     ("algorithm", "weighting", "is_balanced", "precision", "forwards", "backwards"),
     [
-        ("single_loss", "ll", False, "float32", 1, 1),
-        ("single_loss", "ll", False, "float16", 1, 1),
-        ("single_loss", "ll", True, "float32", 1, 2),
-        ("reweighted", "re", False, "float32", 1, 1),
-        ("reweighted", "re", False, "bfloat16", 1, 1),
-        ("reweighted", "re", False, "float16", 1, 2),
-        ("reweighted", "re", True, "float32", 1, 2),
-        ("separate_joint", "re", False, "float32", 2, 2),
-        ("separate_disjoint", "re", True, "float32", 2, 2),
+        ("algorithm_1", "ll", False, "float32", 1, 1),
+        ("algorithm_1", "ll", False, "float16", 1, 1),
+        ("algorithm_1", "ll", True, "float32", 1, 2),
+        ("algorithm_3", "re", False, "float32", 1, 1),
+        ("algorithm_3", "re", False, "bfloat16", 1, 1),
+        ("algorithm_3", "re", False, "float16", 1, 2),
+        ("algorithm_3", "re", True, "float32", 1, 2),
+        ("algorithm_2_joint", "re", False, "float32", 2, 2),
+        ("algorithm_2_disjoint", "re", True, "float32", 2, 2),
     ],
 )
 def test_passes_that_are_made(algorithm, weighting, is_balanced, precision, forwards, backwards):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from lsgm.training.step.balancing import balancing_coefficients, group_sizes
+from lsgm.objective import balancing_coefficients, group_sizes
 
 
 def test_sizes_of_three_scales():

@@ -8,6 +8,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from training.accumulation_cases import CASES, STEP, build_stage
 from training.small_run import BATCH
 
+from lsgm import objective
+from lsgm.objective import cross_entropy_constant
+
 QUESTIONS = ("aten::_local_scalar_dense", "aten::is_nonzero", "aten::equal", "aten::nonzero", "aten::masked_select")
 
 
@@ -38,8 +41,8 @@ def test_gradients_are_taken_without_a_question(case, monkeypatch):
     inputs = stage.inputs(STEP)
     if not case.startswith("pretraining"):
         # It comes from the SDE alone, on the CPU whatever the device.
-        constant = stage.model.prior.sde.cross_entropy_constant()
-        monkeypatch.setattr(type(stage.model.prior.sde), "cross_entropy_constant", lambda sde: constant)
+        constant = cross_entropy_constant(stage.model.prior.sde)
+        monkeypatch.setattr(objective, "cross_entropy_constant", lambda sde: constant)
     with Questions() as questions:
         gradients = stage.gradients(inputs, STEP)
         for name, branch in stage.branches.items():

@@ -6,8 +6,7 @@ from contextlib import closing
 import pytest
 import torch
 
-from lsgm.training.step.draws import Draws, posterior_noise
-from lsgm.training.step.inputs import Prefetcher, StepInputs
+from lsgm.training.noise import BatchNoise, Prefetcher, StepInputs, posterior_noise
 
 
 def test_inputs_come_for_the_step_asked_and_one_ahead():
@@ -15,7 +14,7 @@ def test_inputs_come_for_the_step_asked_and_one_ahead():
 
     def make(step: int) -> StepInputs:
         made.append((step, threading.current_thread().name))
-        return StepInputs(torch.full((1,), float(step)), Draws([]))
+        return StepInputs(torch.full((1,), float(step)), BatchNoise([]))
 
     prefetcher = Prefetcher(make)
     assert [prefetcher(step).x.item() for step in (5, 6, 7, 3, 4)] == [5, 6, 7, 3, 4]
@@ -27,7 +26,7 @@ def test_an_error_in_the_thread_is_raised():
     def make(step: int) -> StepInputs:
         if step == 1:
             raise ValueError("no such batch")
-        return StepInputs(torch.zeros(1), Draws([]))
+        return StepInputs(torch.zeros(1), BatchNoise([]))
 
     prefetcher = Prefetcher(make)
     prefetcher(0)
@@ -56,7 +55,7 @@ def test_going_back_waits_for_what_is_being_made():
         if step == 6 and ("end", 6) not in log:
             released.wait()
         log.append(("end", step))
-        return StepInputs(torch.tensor(step), Draws([]))
+        return StepInputs(torch.tensor(step), BatchNoise([]))
 
     with closing(Prefetcher(make)) as inputs:
         inputs(5)

@@ -9,14 +9,14 @@ import torch
 from training.small_run import BATCH, Recorder, backbone, blocks, run_config, train_settings
 
 from lsgm import randomness
+from lsgm.algorithms import StepGradients
 from lsgm.config import ExperimentConfig, ObjectiveConfig
 from lsgm.data import TrainBatches
-from lsgm.diffusion import build_time_sampler
 from lsgm.models import Lsgm, build_prior
+from lsgm.time_sampling import build_time_sampler
 from lsgm.training import train
 from lsgm.training.joint import JointStage
-from lsgm.training.step.draws import seed_dropout
-from lsgm.training.step.gradients import StepGradients
+from lsgm.training.noise import seed_dropout
 
 CPU = torch.device("cpu")
 FROZEN = train_settings(train_vae=False, official_frozen_vae=True)
@@ -38,7 +38,7 @@ def first_gradients(stage: JointStage) -> StepGradients:
 def test_times_of_the_encoder(q_time, time, is_official):
     objective = ObjectiveConfig(weighting="re", time="is", q_time=q_time, official_weights=is_official)
     stage = build_stage(run_config(objective=objective))
-    draws, sde = stage.inputs(3).draws, stage.model.prior.sde
+    draws, sde = stage.inputs(3).noise, stage.model.prior.sde
     rho = {part: randomness.uniform((BATCH,), stage.seed, f"diffusion time, {part}", 3) for part in ("vae", "prior")}
     expected = build_time_sampler(sde, "ll", time, is_official).sample(rho["vae"])
     assert torch.equal(draws.vae.times.time, expected.time)
@@ -51,7 +51,7 @@ def test_times_of_the_encoder(q_time, time, is_official):
 @pytest.mark.parametrize("time", ["uniform", "is"])
 def test_the_encoder_has_no_times_of_its_own_where_it_reweights(time):
     stage = build_stage(run_config(objective=ObjectiveConfig(weighting="re", time=time)))
-    assert stage.inputs(0).draws.vae is None
+    assert stage.inputs(0).noise.vae is None
 
 
 def test_the_rescaled_objective_trains(tmp_path, recorder):
@@ -87,7 +87,7 @@ def test_official_frozen_vae_moves_its_statistics_and_nothing_else(tmp_path, rec
     for step in range(result.steps):
         inputs = stage.inputs(step)
         with torch.no_grad():
-            expected(inputs.x, inputs.draws.posterior)
+            expected(inputs.x, inputs.noise.posterior)
     state, before = expected.state_dict(), given.vae.state_dict()
     for name, value in result.model.vae.state_dict().items():
         assert torch.equal(value, state[name]), name
@@ -127,6 +127,6 @@ def test_a_skipped_step_leaves_no_trace_in_a_frozen_vae(tmp_path, monkeypatch):
     assert (result.steps, result.skipped_updates) == (2, 1)
     expected, inputs = copy.deepcopy(given.vae).train(), build_stage(config).inputs(1)
     with torch.no_grad():
-        expected(inputs.x, inputs.draws.posterior)
+        expected(inputs.x, inputs.noise.posterior)
     state = result.model.vae.state_dict()
     assert all(torch.equal(state[name], value) for name, value in expected.state_dict().items() if "running" in name)

@@ -16,14 +16,14 @@ from training.accumulation_cases import build_stage, gradients_of
 from training.gradient_cases import Case, build_case, check_gradients
 from training.one_backward_cases import CPU, case_of, check_same, on_algorithms, step
 
+from lsgm import algorithms
 from lsgm.bench import plain_algorithms
-from lsgm.diffusion import TimeSample, build_time_sampler
-from lsgm.training.step import algorithms
-from lsgm.training.step.draws import Draws
+from lsgm.time_sampling import TimeSample, build_time_sampler
+from lsgm.training.noise import BatchNoise
 from lsgm.training.step.precision import Precision
 
-WEIGHTINGS = {"single_loss": ["ll"], "reweighted": ["un", "re"], "separate_joint": ["un", "re", "ll"]}
-WEIGHTINGS["separate_disjoint"] = WEIGHTINGS["separate_joint"]
+WEIGHTINGS = {"algorithm_1": ["ll"], "algorithm_3": ["un", "re"], "algorithm_2_joint": ["un", "re", "ll"]}
+WEIGHTINGS["algorithm_2_disjoint"] = WEIGHTINGS["algorithm_2_joint"]
 CELLS = [
     (algorithm, sde, weighting, time)
     for algorithm, weightings in WEIGHTINGS.items()
@@ -37,15 +37,15 @@ CELLS = [
 @pytest.mark.parametrize(("algorithm", "sde", "weighting", "time"), CELLS)
 def test_every_cell(algorithm, sde, weighting, time):
     case = case_of(algorithm, weighting, time, sde=sde, is_balanced=False)
-    for kappa in (0.7,) if algorithm.startswith("separate") else (0.05, 0.7, 1.0):
-        check_same(replace(case, weights=replace(case.weights, kappa=kappa)), algorithm)
+    for kl_coeff in (0.7,) if algorithm.startswith("algorithm_2") else (0.05, 0.7, 1.0):
+        check_same(replace(case, weights=replace(case.weights, kl_coeff=kl_coeff)), algorithm)
 
 
 @on_algorithms
 @pytest.mark.parametrize("is_balanced", [False, True])
 def test_flows_scales_and_balanced_groups(algorithm, weighting, is_balanced):
     """A factor for each group is no factor for each sample: there L_q has a pass of its own."""
-    case = case_of(algorithm, weighting, num_scales=2, num_flows=1, kappa=0.7, is_balanced=is_balanced)
+    case = case_of(algorithm, weighting, num_scales=2, num_flows=1, kl_coeff=0.7, is_balanced=is_balanced)
     assert case.model.vae.num_prior_groups == 2
     check_same(case, algorithm)
 
@@ -60,7 +60,7 @@ def test_inactive_channels(algorithm, weighting):
 
 
 def test_the_published_kappa():
-    check_same(case_of("single_loss", "ll", kappa=0.7), "single_loss", official_kappa=True)
+    check_same(case_of("algorithm_1", "ll", kl_coeff=0.7), "algorithm_1", official_kl_coeff=True)
 
 
 @pytest.mark.parametrize("case", ["algorithm 1", "algorithm 2", "algorithm 2 disjoint", "algorithm 3, balanced"])
@@ -79,7 +79,7 @@ def in_float32(case: Case) -> Case:
     draws = case.draws
     case.model.float()
     prior = replace(draws.prior, noise=draws.prior.noise.float(), times=rounded(draws.prior.times))
-    return replace(case, x=case.x.float(), draws=Draws([noise.float() for noise in draws.posterior], prior))
+    return replace(case, x=case.x.float(), draws=BatchNoise([noise.float() for noise in draws.posterior], prior))
 
 
 def rounded(times: TimeSample) -> TimeSample:
@@ -95,10 +95,10 @@ def test_rounding_where_the_weights_are_far_apart(sde, precision):
     times = sampler.sample(torch.tensor([0.0, 0.01, 0.3, 0.9], dtype=torch.float64))
     case = replace(case, draws=replace(case.draws, prior=replace(case.draws.prior, times=times)))
     assert (times.vae_weight / times.prior_weight).max() > 500
-    exact_step = step(case, "reweighted", plain_algorithms)
+    exact_step = step(case, "algorithm_3", plain_algorithms)
     case = in_float32(case)
     modules, kind = (algorithms, plain_algorithms), Precision(precision, CPU)
-    steps = [step(case, "reweighted", module, precision=kind) for module in modules]
+    steps = [step(case, "algorithm_3", module, precision=kind) for module in modules]
     found, plain = (deviation(each.vae, exact_step.vae) for each in steps)
     assert found < 1.5 * plain < 0.03
 
@@ -143,10 +143,10 @@ def with_weights(case: Case, prior: float, vae: float | None = None) -> Case:
 
 def test_a_sample_that_neither_loss_weighs():
     """As where g(t) = 0: no gradient comes from it, and the others' are as they were."""
-    check_same(with_weights(build_case("re", "is", is_balanced=False), 0.0, 0.0), "reweighted")
+    check_same(with_weights(build_case("re", "is", is_balanced=False), 0.0, 0.0), "algorithm_3")
 
 
 @pytest.mark.parametrize("weight", [0.0, torch.nan, torch.inf])
 def test_weights_that_cannot_be_reweighted_are_not_hidden(weight):
-    found = step(with_weights(build_case("re", "is", is_balanced=False), weight), "reweighted")
+    found = step(with_weights(build_case("re", "is", is_balanced=False), weight), "algorithm_3")
     assert not all(gradient.isfinite().all() for gradient in found.vae)

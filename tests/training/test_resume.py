@@ -54,7 +54,7 @@ def check_resume(stage: str, config: ExperimentConfig, tmp_path: Path, stops: tu
     for stop in stops:
         with pytest.raises(Interrupted, match=f"stopped at step {stop} of 8"):
             run(stage, config, parts, stop_at(stop))
-        # Draws outside the run must not matter.
+        # BatchNoise outside the run must not matter.
         torch.randn(7)
     found = run(stage, config, parts, Recorder())
     assert expected.status == "ok"

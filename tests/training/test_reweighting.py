@@ -5,10 +5,11 @@ import torch
 from torch import nn
 
 from lsgm import randomness
+from lsgm.algorithms import reweighted_gradient, vae_over_prior
 from lsgm.config import PriorConfig, SdeConfig
-from lsgm.diffusion import TimeSample, build_sde
 from lsgm.models.prior import MixedScorePrior
-from lsgm.training.step.reweighting import reweighted_gradient, vae_over_prior
+from lsgm.sde import build_sde
+from lsgm.time_sampling import TimeSample
 
 PRIORS = {
     "plain": {},

@@ -28,7 +28,7 @@ from lsgm.config import ConfigError, KlSchedule, ObjectiveConfig
 from lsgm.models import MixedScorePrior, build_prior, load_model, save_model
 from lsgm.training import TrainResult, pretrain, read_curve, train
 
-FIELDS = {"step", "epoch", "nelbo", "reconstruction", "kl", "kl_groups", "active_channels", "kappa", "skipped"}
+FIELDS = {"step", "epoch", "nelbo", "reconstruction", "kl", "kl_groups", "active_channels", "kl_coeff", "skipped"}
 FIELDS |= {"seconds"}
 
 
@@ -100,7 +100,7 @@ def test_joint_training_moves_both_networks(tmp_path, recorder, pretrained, obje
     expected = {"loss_vae", "regulariser_vae", "regulariser_prior", "grad_norm_vae", "grad_norm_prior", "lr_vae"}
     expected |= {"lr_prior", "loss_prior"} | FIELDS
     assert recorder.records[0].keys() == expected
-    assert recorder.records[0]["kappa"] == pytest.approx(1.0)
+    assert recorder.records[0]["kl_coeff"] == pytest.approx(1.0)
 
 
 def test_the_result_carries_the_average(tmp_path, recorder, monkeypatch):

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lsgm.config import KlSchedule
-from lsgm.training.optimisation.schedules import LearningRate, kappa
+from lsgm.training.optimisation.schedules import LearningRate, kl_coeff
 
 
 @pytest.mark.parametrize(
@@ -13,17 +13,17 @@ from lsgm.training.optimisation.schedules import LearningRate, kappa
 )
 def test_kappa_of_the_joint_stage(step, expected):
     schedule = KlSchedule(start=0.7, end=1.0, const_portion=0.0, anneal_portion=0.1)
-    assert kappa(step, 4000, schedule) == pytest.approx(expected)
+    assert kl_coeff(step, 4000, schedule) == pytest.approx(expected)
 
 
 def test_kappa_is_constant_first():
     schedule = KlSchedule(start=1e-4, end=0.7, const_portion=0.25, anneal_portion=0.5)
-    values = [kappa(step, 100, schedule) for step in (0, 25, 50, 75, 99)]
+    values = [kl_coeff(step, 100, schedule) for step in (0, 25, 50, 75, 99)]
     assert values == pytest.approx([1e-4, 1e-4, 0.35005, 0.7, 0.7])
 
 
 def test_kappa_may_fall():
-    assert kappa(99, 100, KlSchedule(start=1.0, end=0.5, anneal_portion=0.1)) == 0.5
+    assert kl_coeff(99, 100, KlSchedule(start=1.0, end=0.5, anneal_portion=0.1)) == 0.5
 
 
 def test_learning_rate():

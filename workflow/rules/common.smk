@@ -11,7 +11,7 @@ from lsgm.config.scope import EXTRA_TABLE, TABLES
 
 CONFIG = Path(workflow.basedir) / "config"
 REPORTING = sorted(str(file) for file in Path("src/lsgm/reporting").rglob("*.py"))
-DIFFUSION = sorted(str(file) for file in Path("src/lsgm/diffusion").rglob("*.py"))
+DIFFUSION = ["src/lsgm/sde.py", "src/lsgm/time_sampling.py"]
 
 # What is about the machine and not about the result reaches `lsgm` through its environment variables: in a rule's
 # `params`, another data root or device would redo everything.

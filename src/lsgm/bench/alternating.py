@@ -8,8 +8,8 @@ from pathlib import Path
 from lsgm.config import LoopConfig
 from lsgm.training.checkpoints.checkpoint import CheckpointStore
 from lsgm.training.loop import Loop
+from lsgm.training.noise import Prefetcher
 from lsgm.training.progress.log import Record
-from lsgm.training.step.inputs import Prefetcher
 from lsgm.training.step.stage import Stage
 
 from .steps import bare_step

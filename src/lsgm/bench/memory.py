@@ -78,12 +78,12 @@ def peak_resident_mb(status: Path = Path("/proc/self/status")) -> float | None:
 def _take_steps(case: StepCase, device: torch.device) -> None:
     config = case.network.config(case.way, case.batch, case.precision, **case.options)
     stage = build_stage(case.network, config, device)
-    inputs, kappa = stage.inputs(0), stage.kappa(0)
+    inputs, kl_coeff = stage.inputs(0), stage.kl_coeff(0)
     if case.is_plain:
         # The stage was needed for its inputs only.
         del stage
         gc.collect()
-        step = plain_step(build_plain(case.network, config, device), kappa, inputs)
+        step = plain_step(build_plain(case.network, config, device), kl_coeff, inputs)
     else:
         step = own_step(stage, inputs)
     if device.type == "cuda":

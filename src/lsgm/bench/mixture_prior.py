@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lsgm import randomness
-from lsgm.diffusion import Sde
+from lsgm.sde import Sde
 
 
 class MixturePrior:

@@ -14,21 +14,17 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Adam, Adamax, AdamW, Optimizer
 
+from lsgm.algorithms import JointProblem, StepGradients, collect_terms, prior_only
 from lsgm.config import ExperimentConfig, PretrainConfig
 from lsgm.models import NVAE, Lsgm
+from lsgm.objective import KlWeights, group_sizes, nelbo
+from lsgm.training.noise import BatchNoise, StepInputs
 from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.algorithms import prior_only
-from lsgm.training.step.balancing import group_sizes
-from lsgm.training.step.draws import Draws
-from lsgm.training.step.gradients import StepGradients, collect_terms
-from lsgm.training.step.inputs import StepInputs
-from lsgm.training.step.objective import KlWeights, nelbo
 from lsgm.training.step.precision import Precision
-from lsgm.training.step.problem import JointProblem
 
 from . import plain_algorithms
 
-Algorithm = Callable[[JointProblem, Tensor, Draws, KlWeights], StepGradients]
+Algorithm = Callable[[JointProblem, Tensor, BatchNoise, KlWeights], StepGradients]
 
 
 class PlainAverage:
@@ -63,16 +59,16 @@ class PlainPretraining:
         self._sizes = torch.tensor(group_sizes(vae.latent_shapes), device=device) if settings.kl_balance else None
         self._optimiser = _optimiser(Adamax, self._parameters, settings, settings.lr, settings.eps)
 
-    def __call__(self, inputs: StepInputs, kappa: float) -> None:
+    def __call__(self, inputs: StepInputs, kl_coeff: float) -> None:
         """Take a step."""
-        _update(self._parameters, self.gradients(inputs, kappa).vae, self._optimiser)
+        _update(self._parameters, self.gradients(inputs, kl_coeff).vae, self._optimiser)
 
-    def gradients(self, inputs: StepInputs, kappa: float) -> StepGradients:
+    def gradients(self, inputs: StepInputs, kl_coeff: float) -> StepGradients:
         """Gradient of the VAE's loss."""
         with self._precision.autocast():
-            output = self._vae(inputs.x, inputs.draws.posterior)
-        bound = nelbo(self._vae, output, inputs.x, cross_entropy=None)
-        loss, regulariser = bound.vae_loss(KlWeights(kappa, self._sizes)), self._regulariser()
+            output = self._vae(inputs.x, inputs.noise.posterior)
+        bound = nelbo(self._vae, output, inputs.x, latent_cross_entropy=None)
+        loss, regulariser = bound.vae_loss(KlWeights(kl_coeff, self._sizes)), self._regulariser()
         if regulariser is not None:
             loss = loss + regulariser
         found = torch.autograd.grad(loss, self._parameters, allow_unused=True, materialize_grads=True)
@@ -98,7 +94,7 @@ class PlainJoint:
             ),
             precision=Precision(settings.precision, device),
             # As published, algorithm 1 has one loss, and so one pass; with two it would be no yardstick.
-            official_kappa=config.objective.algorithm == 1,
+            official_kl_coeff=config.objective.algorithm == 1,
         )
         kind = AdamW if settings.weight_decay_form == "decoupled" else Adam
         rates = {"vae": (settings.lr_vae, settings.eps_vae), "prior": (settings.lr_sgm, settings.eps_sgm)}
@@ -109,16 +105,16 @@ class PlainJoint:
         }
         self._average = PlainAverage(self.problem.prior_parameters, settings.ema_decay)
 
-    def __call__(self, inputs: StepInputs, kappa: float) -> None:
+    def __call__(self, inputs: StepInputs, kl_coeff: float) -> None:
         """Take a step."""
-        found = self.gradients(inputs, kappa)
+        found = self.gradients(inputs, kl_coeff)
         for part, (parameters, optimiser) in self._parts.items():
             _update(parameters, getattr(found, part), optimiser)
         self._average.update()
 
-    def gradients(self, inputs: StepInputs, kappa: float) -> StepGradients:
+    def gradients(self, inputs: StepInputs, kl_coeff: float) -> StepGradients:
         """Gradients of both losses."""
-        return self._algorithm(self.problem, inputs.x, inputs.draws, KlWeights(kappa))
+        return self._algorithm(self.problem, inputs.x, inputs.noise, KlWeights(kl_coeff))
 
 
 def _algorithm(config: ExperimentConfig) -> Algorithm:
@@ -126,8 +122,8 @@ def _algorithm(config: ExperimentConfig) -> Algorithm:
     if not config.train.train_vae:
         return prior_only
     if objective.disjoint:
-        return plain_algorithms.separate_disjoint
-    by_number = (plain_algorithms.single_loss, plain_algorithms.separate_joint, plain_algorithms.reweighted)
+        return plain_algorithms.algorithm_2_disjoint
+    by_number = (plain_algorithms.algorithm_1, plain_algorithms.algorithm_2_joint, plain_algorithms.algorithm_3)
     return by_number[objective.algorithm - 1]
 
 

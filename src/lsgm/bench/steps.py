@@ -12,9 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from lsgm.config import ExperimentConfig
 from lsgm.models import build_lsgm
 from lsgm.training.joint import JointStage
+from lsgm.training.noise import StepInputs, seed_dropout
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.step.draws import seed_dropout
-from lsgm.training.step.inputs import StepInputs
 from lsgm.training.step.regions import prepared_regions
 from lsgm.training.step.stage import Stage
 
@@ -64,9 +63,9 @@ def prepared(stage: Stage, config: ExperimentConfig) -> AbstractContextManager[N
     return prepared_regions(nn.ModuleDict(stage.networks), config.pretrain if config.is_vae else config.train)
 
 
-def plain_step(plain: PlainPretraining | PlainJoint, kappa: float, inputs: StepInputs) -> Callable[[], None]:
+def plain_step(plain: PlainPretraining | PlainJoint, kl_coeff: float, inputs: StepInputs) -> Callable[[], None]:
     """A step of the plain version on the same inputs, with the same KL coefficient."""
-    return lambda: plain(inputs, kappa)
+    return lambda: plain(inputs, kl_coeff)
 
 
 @torch.no_grad()

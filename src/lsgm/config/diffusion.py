@@ -51,7 +51,7 @@ class ObjectiveConfig(Section):
     official_weights: bool = Field(
         False, description="parity switch: the authors' loss weights where they differ from the exact ones (method 13)"
     )
-    official_kappa: bool = Field(
+    official_kl_coeff: bool = Field(
         False, description="parity switch: in algorithm 1 the KL coefficient also multiplies the prior's loss"
     )
 

@@ -10,7 +10,7 @@ from .base import Section
 
 
 class KlSchedule(Section):
-    """kappa(step): constant for a portion of the iterations, then linear from start to end (method 7.4)."""
+    """kl_coeff(step): constant for a portion of the iterations, then linear from start to end (method 7.4)."""
 
     start: float = Field(1.0, ge=0)
     end: float = Field(1.0, ge=0)
@@ -78,7 +78,7 @@ class LoopConfig(Section):
         "last",
         exclude_if=lambda result: result == "last",
         description="weights in the model file: those of the end, or of the checkpoint (the end is one) with the "
-        "lowest mean NELBO on the training batches since the checkpoint before it, whatever kappa is",
+        "lowest mean NELBO on the training batches since the checkpoint before it, whatever kl_coeff is",
     )
 
     @model_validator(mode="after")

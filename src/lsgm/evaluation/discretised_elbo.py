@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from lsgm.config import ConfigError, SampleConfig
-from lsgm.diffusion import VariancePreservingSde
 from lsgm.randomness import normal_rows, uniform_rows
 from lsgm.sampling import Prior, StepTable, predict_noise, require_finite, state_dtype, step_table
+from lsgm.sde import VariancePreservingSde
 
 NOISE_PURPOSE = "discretised ELBO: noise"
 STEP_PURPOSE = "discretised ELBO: steps"

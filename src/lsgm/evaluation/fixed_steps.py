@@ -1,6 +1,6 @@
 """log p(z_0) along the probability flow in fixed steps, with new trace probes at every evaluation (method 9).
 
-In y = z / √N and the angle θ (`lsgm.diffusion.angle`) every SDE's flow is dy/dθ = α (ε' − y sin θ) / cos θ, so that
+In y = z / √N and the angle θ (`lsgm.sampling.angle`) every SDE's flow is dy/dθ = α (ε' − y sin θ) / cos θ, so that
 
     log p(z_0) = log N(z_1; 0, base variance) + D/2 ln(N_1 / N_0) + ∫ tr[α (dε'/dy − sin θ)] dθ / cos θ.
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,10 +20,11 @@ from torch import Tensor
 
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.data import eval_batches
-from lsgm.diffusion import WEIGHTINGS, Sde, TimeSampler, build_time_sampler, denoising_error
-from lsgm.diffusion.time_sampling import TimeProposal
+from lsgm.objective import denoising_error
 from lsgm.randomness import normal_rows, uniform_rows
 from lsgm.sampling import evaluation_mode, require_finite
+from lsgm.sde import Sde
+from lsgm.time_sampling import WEIGHTINGS, TimeProposal, TimeSampler, build_time_sampler
 
 from .posterior import posterior_noise
 
@@ -149,8 +150,7 @@ def _squared_errors(
             noise = normal_rows(indices, z0.shape[1:], seed, NOISE_PURPOSE, number).to(device)
             for proposal in proposals.values():
                 times = TimeSampler(sde, "un", proposal).sample(rho)
-                on_device = replace(times, time=times.time.to(device))
-                error = denoising_error(sde, model.prior, z0, noise, on_device).flatten(1).sum(dim=1)
+                error = denoising_error(sde, model.prior, z0, noise, times.time.to(device)).flatten(1).sum(dim=1)
                 yield times.time.double(), error.cpu().double()
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from lsgm import randomness
 from lsgm.config import ExperimentConfig, SdeConfig
-from lsgm.diffusion import build_sde
+from lsgm.sde import build_sde
 
 from .nvae import NVAE
 from .outputs import build_output

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lsgm.config import ConfigError, PriorConfig
-from lsgm.diffusion import Sde
+from lsgm.sde import Sde
 
 from .score import ScoreNetwork
 

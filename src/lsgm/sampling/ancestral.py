@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from lsgm.config import ConfigError, SampleConfig
-from lsgm.diffusion import Sde, VariancePreservingSde
+from lsgm.sde import Sde, VariancePreservingSde
 
 from .base import Prior, PriorSamples, StepNoise, predict_noise, state_dtype
 from .errors import SolverError

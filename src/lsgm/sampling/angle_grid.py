@@ -1,7 +1,7 @@
 """Where a sampler of few fixed steps evaluates the network: angles equal in (−ln cos θ)^(1/3).
 
 −ln cos θ = ½ ln(N / (m² (1 − σ_0²))) is half the clock B = ∫ β dt of a variance-preserving SDE
-(`lsgm.diffusion.angle`), so that the same angles serve every SDE, whatever its own time. B is about quadratic in the
+(`lsgm.sampling.angle`), so that the same angles serve every SDE, whatever its own time. B is about quadratic in the
 linear VPSDE's time: there the grid is nearly equal in t^(2/3). It was chosen by the error in z_0 of the multistep
 solver at 5 to 15 evaluations, on mixtures (both variance-preserving SDEs, two shares of the network, in 64 dimensions)
 and on trained models. Powers from 0.3 to 0.4 are alike. On mixtures 1/4 has errors a half larger at ten evaluations
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lsgm.diffusion import Sde
-from lsgm.diffusion.angle import angle, time_of_angle
+from lsgm.sampling.angle import angle, time_of_angle
+from lsgm.sde import Sde
 
 POWER = 1 / 3
 

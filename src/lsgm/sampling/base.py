@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from lsgm.diffusion import Sde
+from lsgm.sde import Sde
 
 
 @dataclass(frozen=True)

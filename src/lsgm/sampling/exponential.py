@@ -1,6 +1,6 @@
 """Weights of one step of an exponential integrator for the mixed score's flow: its linear part exact.
 
-From θ_a to θ_b the flow dy/dθ = α (ε' − y sin θ) / cos θ (`lsgm.diffusion.angle`) has the solution
+From θ_a to θ_b the flow dy/dθ = α (ε' − y sin θ) / cos θ (`lsgm.sampling.angle`) has the solution
 
     y_b = (cos θ_b / cos θ_a)^α y_a + ∫ α (cos θ_b / cos θ)^α ε'(θ) dθ / cos θ.
 

@@ -1,6 +1,6 @@
 """What the samplers of few fixed steps share: y along grids of angles, the network's predictions, and the end.
 
-y = z / √N and the angles are those of `lsgm.diffusion.angle`. All constants of a solve are computed on the host in
+y = z / √N and the angles are those of `lsgm.sampling.angle`. All constants of a solve are computed on the host in
 float64 and moved once; in between nothing waits for the device.
 """
 

@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from lsgm.config import SampleConfig
-from lsgm.diffusion import Sde
+from lsgm.sde import Sde
 
 from .base import Prior, PriorSamples, StepNoise, predict_noise, state_dtype
 from .errors import SolverError

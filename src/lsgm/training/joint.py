@@ -7,27 +7,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from lsgm import algorithms
+from lsgm.algorithms import StepGradients
 from lsgm.config import ExperimentConfig
 from lsgm.data import TrainBatches
-from lsgm.diffusion import build_time_sampler
 from lsgm.models import Lsgm
+from lsgm.objective import KlWeights, group_sizes
+from lsgm.time_sampling import build_time_sampler
 
+from .noise import BatchNoise, StepInputs, diffusion_noise, posterior_noise
 from .optimisation import optimisers, schedules
 from .optimisation.ema import Ema
 from .optimisation.regularisers import Regulariser
-from .step import algorithms
 from .step.accumulation import Accumulation
-from .step.balancing import group_sizes
 from .step.branch import Branch
-from .step.draws import Draws, diffusion_draws, posterior_noise
-from .step.gradients import StepGradients
-from .step.inputs import StepInputs
-from .step.objective import KlWeights
 from .step.precision import Precision
 from .step.running_statistics import RunningStatistics
 from .step.stage import Stateful
 
-Algorithm = Callable[[algorithms.JointProblem, Tensor, Draws, KlWeights], StepGradients]
+Algorithm = Callable[[algorithms.JointProblem, Tensor, BatchNoise, KlWeights], StepGradients]
 
 
 class JointStage:
@@ -90,9 +88,9 @@ class JointStage:
             }
         return parts
 
-    def kappa(self, step: int) -> float:
+    def kl_coeff(self, step: int) -> float:
         """KL coefficient of a step."""
-        return schedules.kappa(step, self._total, self._settings.kl)
+        return schedules.kl_coeff(step, self._total, self._settings.kl)
 
     def inputs(self, step: int) -> StepInputs:
         """Batch, posterior noise, diffusion noise and times of a step: this process's rows."""
@@ -101,15 +99,15 @@ class JointStage:
         posterior = posterior_noise(size, vae.latent_shapes, self.seed, "posterior noise", step, self.device, rows)
         passes = {"prior": self._prior_times, "vae": self._vae_times}
         diffusions = {
-            part: diffusion_draws(size, vae.prior_shape, sampler, self.seed, part, step, rows).to(self.device)
+            part: diffusion_noise(size, vae.prior_shape, sampler, self.seed, part, step, rows).to(self.device)
             for part, sampler in passes.items()
             if sampler is not None
         }
-        return StepInputs(x, Draws(posterior, **diffusions))
+        return StepInputs(x, BatchNoise(posterior, **diffusions))
 
     def gradients(self, inputs: StepInputs, step: int) -> StepGradients:
         """Gradients by the algorithm that the settings mean."""
-        weights = KlWeights(self.kappa(step), self._sizes)
+        weights = KlWeights(self.kl_coeff(step), self._sizes)
         return self._accumulation(inputs, step, weights, self._part_gradients)
 
     def after_update(self) -> None:
@@ -123,7 +121,7 @@ class JointStage:
             branch.release()
 
     def _part_gradients(self, inputs: StepInputs, weights: KlWeights, times_regularised: float) -> StepGradients:
-        return self._algorithm(self._problem.regularised(times_regularised), inputs.x, inputs.draws, weights)
+        return self._algorithm(self._problem.regularised(times_regularised), inputs.x, inputs.noise, weights)
 
     def _branch(self, part: str) -> Branch:
         settings = self._settings
@@ -154,7 +152,7 @@ class JointStage:
             ),
             precision=self.precision,
             ema=self.ema if objective.update_q_ema else None,
-            official_kappa=objective.official_kappa,
+            official_kl_coeff=objective.official_kl_coeff,
         )
 
     def _choose_algorithm(self) -> Algorithm:
@@ -162,5 +160,7 @@ class JointStage:
         if not self._settings.train_vae:
             return algorithms.prior_only
         if objective.disjoint:
-            return algorithms.separate_disjoint
-        return {1: algorithms.single_loss, 2: algorithms.separate_joint, 3: algorithms.reweighted}[objective.algorithm]
+            return algorithms.algorithm_2_disjoint
+        return {1: algorithms.algorithm_1, 2: algorithms.algorithm_2_joint, 3: algorithms.algorithm_3}[
+            objective.algorithm
+        ]

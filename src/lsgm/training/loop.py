@@ -14,10 +14,12 @@ from pathlib import Path
 import torch
 
 from lsgm import distributed
+from lsgm.algorithms import StepGradients, Terms
 from lsgm.config import ConfigError, LoopConfig
 
 from .checkpoints.checkpoint import CheckpointStore, Mark
 from .loop_result import LoopResult
+from .noise import Prefetcher, StepInputs, seed_dropout
 from .progress.averages import Averages
 from .progress.log import CurveLog, Record
 from .progress.reporter import Reporter
@@ -26,9 +28,6 @@ from .progress.stopwatch import Stopwatch
 from .recovery.culprit import find_culprit, non_finite_weight
 from .recovery.guard import Guard
 from .recovery.rollback import Recovery
-from .step.draws import seed_dropout
-from .step.gradients import StepGradients, Terms
-from .step.inputs import Prefetcher, StepInputs
 from .step.stage import Stage, Stateful
 from .stopping.deadline import Deadline
 from .stopping.stop import Interrupted, StopRequest

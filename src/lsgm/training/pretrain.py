@@ -7,25 +7,23 @@ from pathlib import Path
 import torch
 
 from lsgm import distributed
+from lsgm.algorithms import StepGradients, collect_terms, gradients_of
 from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset, TrainBatches
 from lsgm.models import Lsgm, Vae, build_vae
+from lsgm.objective import KlWeights, group_sizes, nelbo
 from lsgm.whole_file import write_text_whole
 
 from .loop import Loop
 from .loop_result import LoopResult
+from .noise import BatchNoise, StepInputs, posterior_noise
 from .optimisation import optimisers, schedules
 from .optimisation.regularisers import Regulariser
 from .progress.log import CURVES
 from .progress.reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
 from .step.accumulation import Accumulation, counted
-from .step.balancing import group_sizes
 from .step.branch import Branch
-from .step.draws import Draws, posterior_noise
-from .step.gradients import StepGradients, collect_terms, gradients_of
-from .step.inputs import StepInputs
-from .step.objective import KlWeights, nelbo
 from .step.precision import Precision
 from .step.regions import prepared_regions
 from .step.running_statistics import RunningStatistics
@@ -81,20 +79,20 @@ class PretrainStage:
             "precision": self.precision,
         }
 
-    def kappa(self, step: int) -> float:
+    def kl_coeff(self, step: int) -> float:
         """KL coefficient of a step."""
-        return schedules.kappa(step, self._total, self._schedule)
+        return schedules.kl_coeff(step, self._total, self._schedule)
 
     def inputs(self, step: int) -> StepInputs:
         """Batch and posterior noise of a step: this process's rows."""
         x = self._batches.batch(step, self._rows)
         shapes, size = self.vae.latent_shapes, self._batches.size
         noise = posterior_noise(size, shapes, self.seed, "posterior noise", step, self.device, self._rows)
-        return StepInputs(x, Draws(noise))
+        return StepInputs(x, BatchNoise(noise))
 
     def gradients(self, inputs: StepInputs, step: int) -> StepGradients:
         """Gradient of the VAE's loss."""
-        weights = KlWeights(self.kappa(step), self._sizes)
+        weights = KlWeights(self.kl_coeff(step), self._sizes)
         return self._accumulation(inputs, step, weights, self._part_gradients)
 
     def after_update(self) -> None:
@@ -102,8 +100,8 @@ class PretrainStage:
 
     def _part_gradients(self, inputs: StepInputs, weights: KlWeights, times_regularised: float) -> StepGradients:
         with self.precision.autocast():
-            output = self.vae(inputs.x, inputs.draws.posterior)
-        bound = nelbo(self.vae, output, inputs.x, cross_entropy=None)
+            output = self.vae(inputs.x, inputs.noise.posterior)
+        bound = nelbo(self.vae, output, inputs.x, latent_cross_entropy=None)
         loss = bound.vae_loss(weights)
         regulariser = counted(self.regulariser, times_regularised)()
         if regulariser is not None:

@@ -19,9 +19,9 @@ from .joint import JointStage
 from .latents.inactive import MAX_BATCHES, inactive_channels
 from .latents.vesde_scale import largest_squared_distance, training_latents
 from .loop import Loop
+from .noise import posterior_noise
 from .progress.reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
-from .step.draws import posterior_noise
 from .step.regions import prepared_regions
 from .stopping.stop import StopRequest
 

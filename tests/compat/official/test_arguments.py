@@ -25,7 +25,7 @@ ALL_RUNS = read_runs(EXPERIMENTS.parent)
 # Their code has no models in pixel space.
 WITHOUT_VAE = {"cifar10_pixels", "cifar10_pixels_vae"}
 # How a run was trained by the authors' code, which our experiment files do not imitate.
-PARITY = {"objective.official_weights": True, "objective.official_kappa": True, "train.official_spectral": True}
+PARITY = {"objective.official_weights": True, "objective.official_kl_coeff": True, "train.official_spectral": True}
 # Flags of the script for evaluation, which no training argument tells.
 OF_EVALUATION = {
     "celeba256_quant": {"sample.tol": 1.0e-5, "sample.batch_statistics": False, "sample.batch_size": 100},

@@ -13,7 +13,7 @@ from lsgm.compat.official.vae_names import official_state
 from lsgm.config import VaeConfig
 from lsgm.models.nvae import NVAE
 from lsgm.models.outputs import build_output
-from lsgm.training.step.objective import nelbo
+from lsgm.objective import nelbo
 
 THREE_SCALES = VaeConfig(
     arch="res_mbconv",

@@ -18,9 +18,9 @@ from lsgm.bench.mixture_prior import MixturePrior, mixture_prior
 from lsgm.bench.row import Row, timed_row
 from lsgm.bench.timing import in_turns
 from lsgm.config import NelboConfig, SdeConfig
-from lsgm.diffusion import build_sde
 from lsgm.evaluation.nelbo import NelboTerms, nelbo_terms
 from lsgm.evaluation.posterior import PosteriorDraw
+from lsgm.sde import build_sde
 
 SEED = 0
 

@@ -15,9 +15,9 @@ from lsgm.bench.row import Row, timed_row
 from lsgm.bench.sampler_cases import STOCHASTIC, reference_case, sampler_cases
 from lsgm.bench.timing import in_turns
 from lsgm.config import SampleConfig, SdeConfig
-from lsgm.diffusion import build_sde
 from lsgm.models import MixedScorePrior, build_lsgm
 from lsgm.sampling import Prior, PriorSamples, StepNoise, sample_prior
+from lsgm.sde import build_sde
 
 # Shares of the network in the prediction: nearly the Normal prior, as training starts, and nearly all network.
 ALPHAS = (0.1, 0.9)

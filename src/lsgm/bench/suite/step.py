@@ -34,7 +34,7 @@ def _compare(setting: Setting, network: Network, way: str, precision: str) -> It
     flop, inputs = step_flop(network, config, device), stage.inputs(0)
     versions = {
         "own": own_step(stage, inputs),
-        "plain": plain_step(plain, stage.kappa(0), inputs),
+        "plain": plain_step(plain, stage.kl_coeff(0), inputs),
         "floor": convolution,
     }
     timings = in_turns(versions, setting.repeats, device)

@@ -50,9 +50,9 @@ def panel(name: str) -> DensityPanel:
 
     from lsgm.config import SdeConfig
     from lsgm.config.cells import SDE_SETTINGS
-    from lsgm.diffusion import build_sde
     from lsgm.evaluation.time_variance import time_proposals
     from lsgm.reporting.figures.figure3 import Density, DensityPanel
+    from lsgm.sde import build_sde
 
     sde = build_sde(SdeConfig(**SDE_SETTINGS[name]))
     grid = torch.linspace(sde.time_eps, 1, NUM_POINTS, dtype=torch.float64)

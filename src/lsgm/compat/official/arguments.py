@@ -161,6 +161,6 @@ def _objective(flags: _Flags) -> None:
         "disjoint": disjoint,
         "update_q_ema": disjoint and flags["update_q_ema"],
         "official_weights": True,
-        "official_kappa": True,
+        "official_kl_coeff": True,
     }
     flags.set_all("objective", objective)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from lsgm.config import ConfigError, ExperimentConfig
-from lsgm.diffusion import build_sde
 from lsgm.models import Lsgm, MixedScorePrior, build_lsgm, build_vae
+from lsgm.sde import build_sde
 
 from .arguments import experiment_of, unknown_flags
 from .checkpoint import Checkpoint, read_checkpoint

@@ -42,7 +42,7 @@ PANELS = (
     Panel("learning rates", "rate", {"lr_vae": VAE, "lr_prior": PRIOR}, "logarithmic"),
 )
 # Pretraining and algorithm 1 have no loss of the prior's own. The annealing stands there instead.
-WITHOUT_PRIOR_LOSS = Panel("annealing", "coefficient of KL", {"kappa": "KL coefficient"}, "from zero")
+WITHOUT_PRIOR_LOSS = Panel("annealing", "coefficient of KL", {"kl_coeff": "KL coefficient"}, "from zero")
 
 
 def read_curves(path: Path) -> dict[str, np.ndarray]:

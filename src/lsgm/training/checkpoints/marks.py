@@ -19,7 +19,7 @@ class Marks:
 
     Attributes:
         good: the last two checkpoints with finite weights that no skipped update came right before, newest first.
-        best: the checkpoint before which the mean NELBO (kappa = 1, of the training batches) was lowest.
+        best: the checkpoint before which the mean NELBO (kl_coeff = 1, of the training batches) was lowest.
         best_nelbo: that mean, in nats, over the updates since the checkpoint before it.
     """
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lsgm.models import Vae
-from lsgm.training.step.objective import ACTIVE_NATS, normal_energy
+from lsgm.objective import ACTIVE_NATS, normal_energy
 
 MAX_BATCHES = 1001
 

@@ -1,4 +1,4 @@
-"""Schedules: the KL coefficient kappa(step) and the learning rate (method 7.4 and 7.6).
+"""Schedules: the KL coefficient kl_coeff(step) and the learning rate (method 7.4 and 7.6).
 
 Both are plain functions of the step, with no state, so a resumed run needs nothing but its step number.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lsgm.config import KlSchedule
 
 
-def kappa(step: int, total_steps: int, schedule: KlSchedule) -> float:
+def kl_coeff(step: int, total_steps: int, schedule: KlSchedule) -> float:
     """KL coefficient of one step.
 
     Args:
@@ -20,7 +20,7 @@ def kappa(step: int, total_steps: int, schedule: KlSchedule) -> float:
         schedule: constant portion, then a linear change from start to end.
 
     Returns:
-        kappa, between `schedule.start` and `schedule.end`.
+        kl_coeff, between `schedule.start` and `schedule.end`.
 
     Source: LSGM App. G; method 7.4.
     """

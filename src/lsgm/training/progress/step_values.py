@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 
 from lsgm import distributed
-from lsgm.training.step.gradients import StepGradients, Terms
+from lsgm.algorithms import StepGradients, Terms
 from lsgm.training.step.stage import Stage
 
 from .log import Record
@@ -44,6 +44,6 @@ def curve_record(stage: Stage, terms: Terms, means: Mapping[str, float], step: i
         **{name: means.get(name) for name in scalars},
         "kl_groups": [means.get(f"kl_groups/{group}") for group in range(terms.nelbo.kl.shape[1])],
         "active_channels": terms.nelbo.active_channels().tolist(),
-        "kappa": stage.kappa(step),
+        "kl_coeff": stage.kl_coeff(step),
         **{f"lr_{name}": branch.rate(step) for name, branch in stage.branches.items()},
     }

@@ -16,8 +16,7 @@ from torch import nn
 
 from lsgm import distributed
 from lsgm.models.files import first_non_finite
-from lsgm.training.step.draws import seed_dropout
-from lsgm.training.step.inputs import StepInputs
+from lsgm.training.noise import StepInputs, seed_dropout
 from lsgm.training.step.stage import Stage
 
 Hook = Callable[[nn.Module, object, object], None]

@@ -5,7 +5,7 @@ that does not belong to a sample is the same for every part:
 
 - The regularisers, and their power iterations, count once: with the last part, k-fold.
 - KL balancing's coefficients are of |KL| averaged over the whole batch, in all processes. While they are in use the
-  parts first go through the networks once without gradient: about a third more work, until kappa reaches 1.
+  parts first go through the networks once without gradient: about a third more work, until kl_coeff reaches 1.
 - Draws are those of the batch, of which each part takes its rows: part p of all processes together is the p-th of k
   slices of the global batch, so results depend on the number of processes by rounding only.
 - Dropout's masks belong to the rows at hand: one process draws in k parts what k processes draw in one.
@@ -27,13 +27,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lsgm import distributed
+from lsgm.algorithms import StepGradients, Terms, collect_terms
 from lsgm.config import ConfigError
+from lsgm.objective import KlWeights, Nelbo, balancing_coefficients
 
-from .balancing import balancing_coefficients
-from .draws import seed_dropout
-from .gradients import StepGradients, Terms, collect_terms
-from .inputs import StepInputs
-from .objective import KlWeights, Nelbo
+from ..noise import StepInputs, seed_dropout
 
 # Gradients of some samples; the last argument is how many times the regularisers count.
 PartGradients = Callable[[StepInputs, KlWeights, float], StepGradients]

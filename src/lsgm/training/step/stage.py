@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from lsgm.algorithms import StepGradients
+
+from ..noise import StepInputs
 from .branch import Branch
-from .gradients import StepGradients
-from .inputs import StepInputs
 from .precision import Precision
 from .running_statistics import RunningStatistics
 
@@ -50,7 +51,7 @@ class Stage(Protocol):
     networks: dict[str, nn.Module]
     parts: dict[str, Stateful]
 
-    def kappa(self, step: int) -> float:
+    def kl_coeff(self, step: int) -> float:
         """KL coefficient of a step."""
 
     def inputs(self, step: int) -> StepInputs:

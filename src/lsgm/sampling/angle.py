@@ -14,7 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .base import Sde
+from lsgm.sde import Sde
 
 BISECTIONS = 64  # halvings of [0, 1]: down to rounding for times above 1e-4, to 1e-19 below
 
