@@ -19,7 +19,7 @@ from lsgm.reporting.records.cost_measurement import read_cost
 from lsgm.reporting.records.figure_measurements import read_samplers, read_tolerance, read_variance
 from lsgm.reporting.records.provenance import TrainingMetrics
 from lsgm.reporting.records.training_file import read_training
-from lsgm.training.progress.log import CurveLog, read_curve
+from lsgm.training.logging import CurveLog, read_curve
 
 LINE = {"step": 10, "nelbo": 1.5, "kl": [0.5, 1], "loss_prior": None, "lr_vae": 1e-4}
 CURVE = "".join(json.dumps(LINE | {"step": 10 * step}) + "\n" for step in range(1, 4)).encode()

@@ -26,7 +26,7 @@ from lsgm.evaluation.frechet.gaussian import GaussianStatistics
 from lsgm.models import build_lsgm, load_model, save_model
 from lsgm.models.file_header import METADATA_KEY as MODEL_ENTRY
 from lsgm.models.file_header import checksum
-from lsgm.training.checkpoints.checkpoint import CheckpointStore
+from lsgm.training.checkpoint import CheckpointStore
 
 Tensors = dict[str, torch.Tensor]
 SAFETENSORS_ATTACKS = (

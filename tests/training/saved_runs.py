@@ -16,7 +16,7 @@ from training.small_run import Recorder, backbone, blocks
 
 from lsgm.config import ExperimentConfig, KlSchedule
 from lsgm.training import TrainResult, pretrain, train
-from lsgm.training.checkpoints.checkpoint import CheckpointStore
+from lsgm.training.checkpoint import CheckpointStore
 
 STEPS, IMAGES = 4, 16
 LOOP = {

@@ -19,7 +19,7 @@ from lsgm.config import (
 )
 from lsgm.data import Dataset
 from lsgm.models import NVAE, Lsgm, build_vae
-from lsgm.training.progress.log import Record
+from lsgm.training.logging import Record
 
 BATCH, IMAGES = 8, 32
 PRIOR = PriorConfig(

@@ -13,9 +13,8 @@ from training.small_run import Recorder, backbone, blocks, folder, pretrain_sett
 
 from lsgm.config import ExperimentConfig
 from lsgm.training import Interrupted, TrainResult, pretrain, train
-from lsgm.training.checkpoints.checkpoint import Mark
-from lsgm.training.checkpoints.marks import Marks
-from lsgm.training.recovery.rollback import Recovery
+from lsgm.training.checkpoint import CheckpointHistory, CheckpointId
+from lsgm.training.divergence import RollbackPolicy
 
 # Mean NELBO of the four intervals of two steps each; the lowest is that before step 4.
 NELBOS = [9.0, 8.0, 4.0, 5.0, 6.0, 7.0, 6.0, 4.0]
@@ -24,12 +23,12 @@ SETTINGS = {"checkpoint_every": 2, "result": "best", "max_skipped": 2, "log_ever
 
 @pytest.fixture
 def given_nelbos(monkeypatch) -> None:
-    watch = Recovery.watch
+    watch = RollbackPolicy.watch
 
-    def with_given(self: Recovery, step: int, values: dict[str, float], is_finite: bool) -> None:
+    def with_given(self: RollbackPolicy, step: int, values: dict[str, float], is_finite: bool) -> None:
         watch(self, step, values | {"nelbo": NELBOS[step]}, is_finite)
 
-    monkeypatch.setattr(Recovery, "watch", with_given)
+    monkeypatch.setattr(RollbackPolicy, "watch", with_given)
 
 
 def config(**changes: object) -> ExperimentConfig:
@@ -105,16 +104,20 @@ def test_of_a_diverged_run(tmp_path, recorder, monkeypatch, given_nelbos):
     check_weights(result, saved(tmp_path, 4)["vae"])
 
 
-def test_marks_return_from_their_state():
-    marks, other = Marks(), Marks()
+def test_the_history_returns_from_its_state():
+    history, other = CheckpointHistory(), CheckpointHistory()
     for step, nelbo in enumerate([3.0, 1.0, 2.0]):
-        marks.add(nelbo)
-        marks.reached(Mark(0, step), is_good=step != 1)
-    marks.add(0.5)
-    assert (marks.good, marks.best, marks.best_nelbo) == ([Mark(0, 2), Mark(0, 0)], Mark(0, 2), 2.0)
-    other.load_state_dict(marks.state_dict())
-    for each in (marks, other):
+        history.add(nelbo)
+        history.reached(CheckpointId(0, step), is_good=step != 1)
+    history.add(0.5)
+    assert (history.good, history.best, history.best_nelbo) == (
+        [CheckpointId(0, 2), CheckpointId(0, 0)],
+        CheckpointId(0, 2),
+        2.0,
+    )
+    other.load_state_dict(history.state_dict())
+    for each in (history, other):
         each.add(1.0)
-        each.reached(Mark(0, 3), is_good=True)
-        assert (each.best, each.best_nelbo) == (Mark(0, 3), 0.75)
-        assert each.kept == {Mark(0, 3), Mark(0, 2)}
+        each.reached(CheckpointId(0, 3), is_good=True)
+        assert (each.best, each.best_nelbo) == (CheckpointId(0, 3), 0.75)
+        assert each.kept == {CheckpointId(0, 3), CheckpointId(0, 2)}

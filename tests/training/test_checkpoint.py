@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lsgm.config import ConfigError
-from lsgm.training.checkpoints.checkpoint import CheckpointStore, Mark, first_difference
+from lsgm.training.checkpoint import CheckpointId, CheckpointStore, first_difference
 
 SETTINGS = {"seed": 1, "train": {"lr": 1.0e-4, "betas": [0.9, 0.999]}}
 
@@ -42,24 +42,24 @@ def test_after_a_rollback_it_is_newer_and_overwrites_nothing(tmp_path):
     checkpoints, notes = store(tmp_path)
     checkpoints.save(4, state(1.0))
     checkpoints.save(6, state(2.0))
-    checkpoints.save(4, state(3.0), rollbacks=1, kept={Mark(0, 4)})
+    checkpoints.save(4, state(3.0), rollbacks=1, kept={CheckpointId(0, 4)})
     assert checkpoints.load()[1]["weights"][0] == 3
-    assert checkpoints.load_at(Mark(0, 4))["weights"][0] == 1
+    assert checkpoints.load_at(CheckpointId(0, 4))["weights"][0] == 1
     checkpoints.save(6, state(4.0), rollbacks=1)
     assert names(tmp_path)[::2] == ["checkpoint-00000004-rollback1.pt", "checkpoint-00000006-rollback1.pt"]
-    assert checkpoints.load_at(Mark(0, 6)) is None
+    assert checkpoints.load_at(CheckpointId(0, 6)) is None
     assert "checkpoint-00000006.pt" in notes[-1]
 
 
 def test_named_checkpoints_stay(tmp_path):
     checkpoints, _ = store(tmp_path)
     for step in range(9):
-        checkpoints.save(step, state(float(step)), kept={Mark(0, 2), Mark(0, 5)})
+        checkpoints.save(step, state(float(step)), kept={CheckpointId(0, 2), CheckpointId(0, 5)})
     kept = [name for name in names(tmp_path) if name.endswith(".pt")]
     assert kept == [f"checkpoint-{step:08d}.pt" for step in (2, 5, 7, 8)]
-    assert checkpoints.load_at(Mark(0, 2))["weights"][0] == 2
+    assert checkpoints.load_at(CheckpointId(0, 2))["weights"][0] == 2
     other = {"seed": 2}
-    assert store(tmp_path, other)[0].load_at(Mark(0, 2)) is None
+    assert store(tmp_path, other)[0].load_at(CheckpointId(0, 2)) is None
 
 
 @pytest.mark.parametrize("damage", ["a bit", "half", "empty", "no checksum", "no file"])
@@ -116,7 +116,7 @@ def test_a_failed_write_leaves_the_old_checkpoints(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("lsgm.training.checkpoints.checkpoint.os.replace", fail)
+    monkeypatch.setattr("lsgm.training.checkpoint.os.replace", fail)
     with pytest.raises(ConfigError, match=r"cannot be written \(no space left on device\)"):
         checkpoints.save(2, state(2.0))
     assert checkpoints.load()[0] == 1

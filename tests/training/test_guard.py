@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
 import math
+from types import SimpleNamespace
 
-from lsgm.training.recovery.guard import Guard
+from lsgm.config import TrainConfig
+from lsgm.training.divergence import RECENT_STEPS, Guard, RollbackPolicy, TrainingDiverged
 
 
 def test_skips_are_counted_and_too_many_in_a_row_are_an_outcome():
@@ -24,3 +27,21 @@ def test_skips_are_counted_and_too_many_in_a_row_are_an_outcome():
         assert each.outcome is None
         assert each.is_settled
         assert each.skipped == 5
+
+
+def test_the_report_holds_the_last_values_by_term():
+    stage = SimpleNamespace(parts={}, branches={}, networks={}, name="train")
+    policy, other = (RollbackPolicy(stage, TrainConfig(), None, None) for _ in range(2))
+    for step in range(RECENT_STEPS + 5):
+        policy.watch(step, {"loss": float(step), "kl/0": 1.0}, is_finite=False)
+    for values in ({"loss": math.nan, "kl": math.inf}, {"loss": -math.inf, "kl": 1.0}):
+        policy.watch(7, values, is_finite=False)
+    other.load_state_dict(policy.state_dict())
+    for each in (policy, other):
+        table = each.report(TrainingDiverged(7, "why"), None).last_values
+        json.dumps(table, allow_nan=False)
+        assert table["step"] == [*range(7, RECENT_STEPS + 5), 7, 7]
+        assert table["loss"][-3:] == [float(RECENT_STEPS + 4), "nan", "-inf"]
+        assert table["kl"][-3:] == [None, "inf", 1.0]
+        assert table.keys() == {"step", "loss", "kl"}
+        assert {len(column) for column in table.values()} == {RECENT_STEPS}

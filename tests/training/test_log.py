@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from lsgm.training.progress.averages import Averages
-from lsgm.training.progress.log import CURVES, EVENTS, CurveLog, read_curve
+from lsgm.training.logging import CURVES, EVENTS, Averages, CurveLog, read_curve
 
 
 def write(folder, step, *steps):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import sys
 
-from lsgm.training.progress.reporter import TerminalReporter
+from lsgm.training.logging import TerminalReporter
 
 RECORD = {"step": 10, "nelbo": 81.2, "loss_vae": 80.0, "skipped": 2, "seconds": 3.0}
 

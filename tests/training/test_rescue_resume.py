@@ -123,7 +123,7 @@ def test_killed_while_the_first_rollback_is_written(tmp_path, trouble, whole, mo
         replace_file(source, target)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("lsgm.training.checkpoints.checkpoint.os.replace", fragile)
+        patch.setattr("lsgm.training.checkpoint.os.replace", fragile)
         run(tmp_path, Recorder())
     check_same(run(tmp_path, Recorder()), whole[0], [tmp_path, whole[1]])
 

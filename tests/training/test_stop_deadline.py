@@ -12,7 +12,7 @@ from training.small_run import Recorder, blocks, folder, pretrain_settings, run_
 
 from lsgm.config import ConfigError
 from lsgm.training import Deadline, Interrupted, StopRequest, TrainResult, pretrain
-from lsgm.training.checkpoints.checkpoint import CheckpointStore
+from lsgm.training.checkpoint import CheckpointStore
 from lsgm.training.stopping.deadline import LEAST_SECONDS, RECENT_STEPS, SAFETY
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lsgm.training.progress.stopwatch import Stopwatch
+from lsgm.training.logging import Stopwatch
 
 
 def clocks(monkeypatch: pytest.MonkeyPatch, wall: list[float], processor: list[float]) -> None:

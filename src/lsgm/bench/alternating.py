@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 from lsgm.config import LoopConfig
-from lsgm.training.checkpoints.checkpoint import CheckpointStore
+from lsgm.training.checkpoint import CheckpointStore
+from lsgm.training.logging import Record
 from lsgm.training.loop import Loop
 from lsgm.training.noise import Prefetcher
-from lsgm.training.progress.log import Record
 from lsgm.training.step.stage import Stage
 
 from .steps import bare_step

@@ -3,10 +3,9 @@
 Two functions do it all: `pretrain` and `train`. Both resume by themselves from the folder they work in.
 """
 
+from .divergence import TrainingDiverged
+from .logging import Reporter, TerminalReporter, read_curve
 from .pretrain import pretrain
-from .progress.log import read_curve
-from .progress.reporter import Reporter, TerminalReporter
-from .recovery.guard import TrainingDiverged
 from .result import TrainResult
 from .stopping.deadline import Deadline
 from .stopping.stop import Interrupted, StopRequest

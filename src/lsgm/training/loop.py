@@ -1,4 +1,4 @@
-"""The training loop of both stages: step, guard, curve, checkpoint, polite stop.
+"""The training loop of both stages: step, guard, curve, checkpoint, stop.
 
 A step is a function of the state and its number alone, so N steps, a stop, and N more are the same as 2N steps.
 
@@ -9,30 +9,50 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from lsgm import distributed
-from lsgm.algorithms import StepGradients, Terms
+from lsgm.algorithms import Terms
 from lsgm.config import ConfigError, LoopConfig
 
-from .checkpoints.checkpoint import CheckpointStore, Mark
-from .loop_result import LoopResult
+from .checkpoint import CheckpointId, CheckpointStore
+from .divergence import Guard, Rollback, RollbackPolicy, TrainingDiverged, find_non_finite_module, non_finite_weight
+from .logging import Averages, CurveLog, Record, Reporter, Stopwatch, curve_record
 from .noise import Prefetcher, StepInputs, seed_dropout
-from .progress.averages import Averages
-from .progress.log import CurveLog, Record
-from .progress.reporter import Reporter
-from .progress.step_values import curve_record, step_values
-from .progress.stopwatch import Stopwatch
-from .recovery.culprit import find_culprit, non_finite_weight
-from .recovery.guard import Guard
-from .recovery.rollback import Recovery
 from .step.stage import Stage, Stateful
 from .stopping.deadline import Deadline
 from .stopping.stop import Interrupted, StopRequest
 
 GUARDED = ("loss", "grad_norm", "running_statistics")
+
+
+@dataclass(frozen=True)
+class LoopResult:
+    """How a loop ended.
+
+    Attributes:
+        diverged: why it ended early, or None.
+        steps: steps done, skipped ones included, those before a rollback not.
+        skipped_updates: updates that were not finite, those before a rollback included.
+        seconds: wall time of all its parts, if it was stopped and went on.
+        cpu_seconds: processor time of this process in all parts, summed over its threads.
+        final: the last line of the curve.
+        rollbacks: its returns to an earlier state.
+        weights_step: the steps after which the weights were those that it ended with.
+    """
+
+    diverged: TrainingDiverged | None
+    steps: int
+    skipped_updates: int
+    seconds: float
+    cpu_seconds: float
+    final: Record
+    rollbacks: tuple[Rollback, ...]
+    weights_step: int
 
 
 class Loop:
@@ -72,9 +92,9 @@ class Loop:
         self._reporter = reporter
         self._guard = Guard(config.max_skipped)
         self._averages = Averages()
-        self._recovery = Recovery(stage, config, store, reporter)
-        self._saved: Mark | None = None
-        self._culprit: str | None = None
+        self._policy = RollbackPolicy(stage, config, store, reporter)
+        self._saved: CheckpointId | None = None
+        self._first_non_finite: str | None = None
         self._record: Record = {}
         self._step = 0
         self._stopwatch = Stopwatch()
@@ -83,7 +103,7 @@ class Loop:
         """Take everything back from a checkpoint."""
         self._load(step, state, self._parts())
         self._stopwatch.load_state_dict(state["time"])
-        self._saved = self._recovery.mark(step)
+        self._saved = self._policy.id(step)
         self._reporter.note(f"{self._stage.name}: going on from step {step}")
 
     def run(self) -> LoopResult:
@@ -120,17 +140,48 @@ class Loop:
         return self._result()
 
     def _take_step(self, inputs: Callable[[int], StepInputs]) -> None:
+        """Take one step: batch, gradients of the losses, average over processes, update or skip, curve, checkpoint."""
         stage, step = self._stage, self._step
         if stage.has_dropout:
             seed_dropout(stage.seed, step)
         gradients = stage.gradients(inputs(step), step)
-        self._update(gradients, step)
-        self._step += 1
+        norms = {}
+        for name, branch in stage.branches.items():
+            # Averages over processes, so that all make the same update.
+            norms[f"grad_norm_{name}"] = branch.take_gradients(getattr(gradients, name), stage.precision.scale)
         terms = gradients.terms
-        # Who takes the step again, to see what went wrong, needs their memory.
+        # A step that is taken again, to see what went wrong, needs their memory.
         del gradients
+        values = self._values(terms, norms)
+        finite = self._guard.check(step, {name: value for name, value in values.items() if name.startswith(GUARDED)})
+        stage.precision.record(finite)
+        self._policy.watch(step, values, finite)
+        if finite:
+            for name, branch in stage.branches.items():
+                branch.update(step, values[f"grad_norm_{name}"])
+            stage.after_update()
+            stage.statistics.keep()
+            self._averages.add(values)
+        else:
+            stage.statistics.restore()
+        self._step += 1
         if self._guard.outcome is not None and self._go_back(inputs):
             return
+        self._log_step(terms, step)
+
+    def _values(self, terms: Terms, norms: Mapping[str, Tensor]) -> dict[str, float]:
+        """Losses, gradient norms and the groups' KL by name: means over processes, and so the same in all of them."""
+        scalars = terms.scalars | norms
+        statistics = self._stage.statistics.total()
+        if statistics is not None:
+            scalars["running_statistics"] = statistics
+        kl_groups = terms.nelbo.kl.mean(dim=0)
+        # The one place in a step that waits for the device.
+        values = distributed.mean(torch.cat([torch.stack(list(scalars.values())), kl_groups])).tolist()
+        return dict(zip([*scalars, *(f"kl_groups/{group}" for group in range(len(kl_groups)))], values, strict=True))
+
+    def _log_step(self, terms: Terms, step: int) -> None:
+        """Write the curve's line and the checkpoint where one is due after step number `step`."""
         is_last = self._step == self._total or self._guard.outcome is not None
         record = None
         if is_last or self._step % self._config.log_every == 0:
@@ -140,22 +191,6 @@ class Loop:
         if not is_last and self._step % self._config.checkpoint_every == 0:
             self._checkpoint()
         self._reporter.advance(self._step, record)
-
-    def _update(self, gradients: StepGradients, step: int) -> None:
-        """Update all branches, or none if anything is not finite."""
-        stage = self._stage
-        values = step_values(stage, gradients)
-        finite = self._guard.check(step, {name: value for name, value in values.items() if name.startswith(GUARDED)})
-        stage.precision.record(finite)
-        self._recovery.watch(step, values, finite)
-        if not finite:
-            stage.statistics.restore()
-            return
-        for name, branch in stage.branches.items():
-            branch.update(step, values[f"grad_norm_{name}"])
-        stage.after_update()
-        stage.statistics.keep()
-        self._averages.add(values)
 
     def _line(self, terms: Terms, step: int) -> Record:
         """The curve's line after step number `step`."""
@@ -177,13 +212,13 @@ class Loop:
 
     def _checkpoint(self) -> None:
         """Write a checkpoint that the run may go back to."""
-        self._recovery.reached(self._step, self._guard.is_settled)
+        self._policy.reached(self._step, self._guard.is_settled)
         self._save()
 
     def _save(self) -> None:
         """Write a checkpoint to go on from, unless it is there, or has weights that no file should hold."""
-        mark = self._recovery.mark(self._step)
-        if mark == self._saved:
+        current = self._policy.id(self._step)
+        if current == self._saved:
             return
         if distributed.is_first():
             if non_finite_weight(self._stage) is not None:
@@ -191,13 +226,13 @@ class Loop:
             state = {name: part.state_dict() for name, part in self._parts().items()}
             state |= {"time": self._stopwatch.state_dict(), "record": dict(self._record)}
             with self._deadline.save():
-                self._store.save(mark.step, self._constants | state, mark.rollbacks, self._recovery.marks.kept)
-        self._saved = mark
+                self._store.save(current.step, self._constants | state, current.rollbacks, self._policy.history.kept)
+        self._saved = current
 
     def _go_back(self, inputs: Callable[[int], StepInputs]) -> bool:
         """Return to the last good state, if that may be done once more."""
-        self._culprit = find_culprit(self._stage, inputs, self._step - 1)
-        back = self._recovery.go_back(self._step, self._guard.outcome.reason, self._culprit)
+        self._first_non_finite = find_non_finite_module(self._stage, inputs, self._step - 1)
+        back = self._policy.go_back(self._step, self._guard.outcome.reason, self._first_non_finite)
         if back is None:
             return False
         self._load(*back, self._stage.parts | {"averages": self._averages})
@@ -214,14 +249,14 @@ class Loop:
     def _result(self) -> LoopResult:
         outcome = self._guard.outcome
         return LoopResult(
-            diverged=None if outcome is None else self._recovery.report(outcome, self._culprit),
+            diverged=None if outcome is None else self._policy.report(outcome, self._first_non_finite),
             steps=self._step,
             skipped_updates=self._guard.skipped,
             seconds=self._stopwatch.seconds,
             cpu_seconds=self._stopwatch.cpu_seconds,
             final=self._record,
-            rollbacks=tuple(self._recovery.rescue.rollbacks),
-            weights_step=self._recovery.finish(self._step, self._guard.is_settled),
+            rollbacks=tuple(self._policy.rollbacks),
+            weights_step=self._policy.finish(self._step, self._guard.is_settled),
         )
 
     def _load(self, step: int, state: Mapping[str, object], parts: Mapping[str, Stateful]) -> None:
@@ -230,4 +265,4 @@ class Loop:
         self._step, self._record = step, state["record"]
 
     def _parts(self) -> dict[str, Stateful]:
-        return self._stage.parts | {"guard": self._guard, "averages": self._averages} | self._recovery.parts
+        return self._stage.parts | {"guard": self._guard, "averages": self._averages, "rollbacks": self._policy}

@@ -14,13 +14,11 @@ from lsgm.models import Lsgm, Vae, build_vae
 from lsgm.objective import KlWeights, group_sizes, nelbo
 from lsgm.whole_file import write_text_whole
 
-from .loop import Loop
-from .loop_result import LoopResult
+from .logging import CURVES, Reporter, default_reporter
+from .loop import Loop, LoopResult
 from .noise import BatchNoise, StepInputs, posterior_noise
 from .optimisation import optimisers, schedules
 from .optimisation.regularisers import Regulariser
-from .progress.log import CURVES
-from .progress.reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
 from .step.accumulation import Accumulation, counted
 from .step.branch import Branch

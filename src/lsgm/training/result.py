@@ -12,12 +12,10 @@ from lsgm.config.experiment import STAGE_SECTIONS
 from lsgm.data import Dataset
 from lsgm.models import Lsgm
 
-from .checkpoints.checkpoint import CheckpointStore
-from .loop_result import LoopResult
-from .progress.log import Record
-from .progress.reporter import Reporter
-from .recovery.guard import TrainingDiverged
-from .recovery.rescue import Rollback
+from .checkpoint import CheckpointStore
+from .divergence import Rollback, TrainingDiverged
+from .logging import Record, Reporter
+from .loop import LoopResult
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from lsgm.models import Lsgm, Vae, build_prior
 from .joint import JointStage
 from .latents.inactive import MAX_BATCHES, inactive_channels
 from .latents.vesde_scale import largest_squared_distance, training_latents
+from .logging import Reporter, default_reporter
 from .loop import Loop
 from .noise import posterior_noise
-from .progress.reporter import Reporter, default_reporter
 from .result import TrainResult, assemble, checkpoint_store, load_together
 from .step.regions import prepared_regions
 from .stopping.stop import StopRequest

@@ -12,7 +12,7 @@ from lsgm.bench.networks import Network, small
 from lsgm.bench.row import MEGA, Row, timed_row
 from lsgm.bench.steps import bare_step, build_stage
 from lsgm.bench.timing import in_turns
-from lsgm.training.checkpoints.checkpoint import CheckpointStore
+from lsgm.training.checkpoint import CheckpointStore
 
 from .floor import precisions
 

@@ -23,7 +23,7 @@ from lsgm.models import Lsgm, load_model, save_model, settings_file, sha256_of
 from lsgm.models.file_header import FileHeader
 from lsgm.reporting.records.provenance import Backbone
 from lsgm.training import Deadline, Interrupted, TrainResult
-from lsgm.training.progress.log import Record
+from lsgm.training.logging import Record
 from lsgm.whole_file import write_text_whole, write_whole
 
 LOCK = "lock"

@@ -1,15 +1,14 @@
-"""Resumable state on disk: `checkpoint-<step>.pt` with its SHA-256 beside it; the last two and named ones are kept.
+"""Checkpoints: `checkpoint-<step>.pt` with its SHA-256 beside it; the last two, the good and the best ones are kept.
 
 A file appears under its name only when it is complete (temporary file, fsync, rename), and is used only if its
-checksum is right, so neither a kill nor a damaged disk block can make a run go on from nonsense.
-
-A run that has gone back to an earlier step numbers its rollbacks in the names, `checkpoint-<step>-rollback<n>.pt`: it
-overwrites nothing of before, and what it writes is newer whatever its step.
+checksum is right: neither a kill nor a damaged disk block makes a run continue from nonsense. After a rollback names
+are `checkpoint-<step>-rollback<n>.pt`: nothing is overwritten, and what is written is newer whatever its step.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -21,14 +20,15 @@ import torch
 from lsgm.config import ConfigError
 from lsgm.whole_file import writing
 
-KEPT = 2
-FORMAT = 3
+KEPT = 2  # of the newest
+GOOD = 2  # to go back to
+FORMAT = 4
 NAME = re.compile(r"checkpoint-(\d+)(?:-rollback(\d+))?\.pt")
 
 
 @dataclass(frozen=True, order=True)
-class Mark:
-    """Place of a checkpoint in its run; the later one is the greater.
+class CheckpointId:
+    """Which checkpoint of a run; the later one is the greater.
 
     Attributes:
         rollbacks: times that the run had gone back.
@@ -63,7 +63,7 @@ class CheckpointStore:
         return self._folder / f"checkpoint-{step:08d}{f'-rollback{rollbacks}' if rollbacks else ''}.pt"
 
     def save(
-        self, step: int, state: Mapping[str, object], rollbacks: int = 0, kept: Collection[Mark] = frozenset()
+        self, step: int, state: Mapping[str, object], rollbacks: int = 0, kept: Collection[CheckpointId] = frozenset()
     ) -> Path:
         """Write the state after `step` steps, then remove all but the newest two and those to be kept.
 
@@ -100,7 +100,7 @@ class CheckpointStore:
             self._remove_parts()
             raise
         for old in self._files()[KEPT:]:
-            if _mark(old) not in kept:
+            if _id_of(old) not in kept:
                 old.unlink(missing_ok=True)
                 _checksum_path(old).unlink(missing_ok=True)
         return path
@@ -126,16 +126,16 @@ class CheckpointStore:
             self._note("no checkpoint can be used: the run starts again from its beginning")
         return None
 
-    def load_at(self, mark: Mark) -> dict[str, object] | None:
+    def load_at(self, id: CheckpointId) -> dict[str, object] | None:
         """Return the state of one checkpoint, made with these settings; None if it is not there or does not verify."""
-        content = self._verified(self.path(mark.step, mark.rollbacks))
+        content = self._verified(self.path(id.step, id.rollbacks))
         if content is None or content["settings"] != self._settings:
             return None
         return content["state"]
 
     def _files(self) -> list[Path]:
         """All checkpoints, newest first."""
-        return sorted((path for path in self._folder.iterdir() if NAME.fullmatch(path.name)), key=_mark, reverse=True)
+        return sorted((path for path in self._folder.iterdir() if NAME.fullmatch(path.name)), key=_id_of, reverse=True)
 
     def _verified(self, path: Path) -> dict[str, object] | None:
         try:
@@ -161,6 +161,84 @@ class CheckpointStore:
         )
 
 
+class CheckpointHistory:
+    """Which checkpoints matter beyond the newest: good ones to go back to, and the best to end with.
+
+    Only checkpoints at whole intervals count. Those that a stop has written do not: with them, what a run goes back to
+    would depend on when it was stopped. Part of each checkpoint.
+
+    Attributes:
+        good: the last two checkpoints with finite weights that no skipped update came right before, newest first.
+        best: the checkpoint before which the mean NELBO (kl_coeff = 1, of the training batches) was lowest.
+        best_nelbo: that mean, in nats, over the updates since the checkpoint before it.
+    """
+
+    def __init__(self) -> None:
+        self.good: list[CheckpointId] = []
+        self.best: CheckpointId | None = None
+        self.best_nelbo: float | None = None
+        self._sum, self._count = 0.0, 0
+
+    @property
+    def kept(self) -> set[CheckpointId]:
+        """Checkpoints that must stay on the disk."""
+        return {*self.good, *([] if self.best is None else [self.best])}
+
+    def add(self, nelbo: float) -> None:
+        """Add the NELBO of an update that was made."""
+        self._sum += nelbo
+        self._count += 1
+
+    def reached(self, id: CheckpointId, is_good: bool) -> None:
+        """End an interval.
+
+        Args:
+            id: the checkpoint that is to be written, or the end of the run.
+            is_good: whether the run could go on from it.
+        """
+        mean = self._sum / self._count if self._count else None
+        self._sum, self._count = 0.0, 0
+        if not is_good:
+            return
+        self.good = [id, *self.good][:GOOD]
+        # The NELBO of a prior on a frozen VAE is no part of its loss, and so not among what is checked at each step.
+        has_mean = mean is not None and math.isfinite(mean)
+        if has_mean and (self.best_nelbo is None or mean < self.best_nelbo):
+            self.best, self.best_nelbo = id, mean
+
+    def ways_back(self, last: CheckpointId | None) -> list[CheckpointId]:
+        """Checkpoints to go back to, in the order in which to try them.
+
+        Args:
+            last: the checkpoint written at the last rollback. If the run has come to no other since then, that one may
+                have been in trouble already, and the one before it goes first.
+        """
+        ways = list(self.good)
+        if last in ways[:1] and len(ways) > 1:
+            ways = [*ways[1:], ways[0]]
+        return ways
+
+    def went_back(self, used: CheckpointId, new: CheckpointId) -> None:
+        """Put `new`, a checkpoint with the state of `used`, in its place, and forget what was after it."""
+        self.good = [new, *(one for one in self.good if one.step < used.step)]
+        self._sum, self._count = 0.0, 0
+
+    def state_dict(self) -> dict[str, object]:
+        """Plain values, for a checkpoint."""
+        good = [(one.rollbacks, one.step) for one in self.good]
+        best = None if self.best is None else (self.best.rollbacks, self.best.step, self.best_nelbo)
+        return {"good": good, "best": best, "sum": self._sum, "count": self._count}
+
+    def load_state_dict(self, state: Mapping[str, object]) -> None:
+        """Take them back from a checkpoint."""
+        self.good = [CheckpointId(*pair) for pair in state["good"]]
+        self.best = self.best_nelbo = None
+        if state["best"] is not None:
+            *pair, self.best_nelbo = state["best"]
+            self.best = CheckpointId(*pair)
+        self._sum, self._count = float(state["sum"]), int(state["count"])
+
+
 def first_difference(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[str, object, object]:
     """Name the first key at which two nested settings differ, and both values; absent ones are None."""
     for key in sorted(old.keys() | new.keys()):
@@ -174,9 +252,9 @@ def first_difference(old: Mapping[str, object], new: Mapping[str, object]) -> tu
     raise ValueError("the settings are equal")
 
 
-def _mark(path: Path) -> Mark:
+def _id_of(path: Path) -> CheckpointId:
     step, rollbacks = NAME.fullmatch(path.name).groups()
-    return Mark(int(rollbacks or 0), int(step))
+    return CheckpointId(int(rollbacks or 0), int(step))
 
 
 def _checksum_path(path: Path) -> Path:

@@ -1,1 +1,0 @@
-"""Resumable state on disk."""
