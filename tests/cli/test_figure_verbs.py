@@ -64,11 +64,11 @@ def test_without_features_there_is_only_the_cost(folder, tmp_path):
 
 
 def test_samplers_are_measured_and_drawn(folder, tmp_path):
-    changes = ("figures.evaluations=[4, 12]", "figures.reference_samples=5", "sample.order=3")
+    changes = ("figures.evaluations=[4, 12]", "figures.reference_samples=5")
     features = ("evaluate.frechet.features=random_conv",)
     assert measure(folder, "samplers", *changes, *features, out=tmp_path / "samplers.json") == 0
     found = read_samplers(tmp_path / "samplers.json")
-    assert (found.status, found.run, found.order, found.num_samples, found.num_latents) == ("ok", "mnist", 3, 20, 5)
+    assert (found.status, found.run, found.num_samples, found.num_latents) == ("ok", "mnist", 20, 5)
     by_solver = {solver: [point for point in found.points if point.solver == solver] for solver in SOLVERS}
     assert [point.setting for point in by_solver["ode"]] == [0.1, 1e-6]
     for solver in ("heun", "multistep"):
@@ -90,7 +90,7 @@ def test_images_are_drawn_in_few_steps(folder, tmp_path, solver):
     assert main(["sample", *words("mnist", *changes), *model]) == 0
     images, record = read_samples(tmp_path / "samples.safetensors")
     assert len(images) == 4 and record.nfe == 4
-    assert record.solver == {"heun": "heun", "multistep": "multistep of order 2"}[solver]
+    assert record.solver == {"heun": "heun", "multistep": "multistep"}[solver]
 
 
 def test_images_are_drawn_by_predictor_and_corrector(folder, tmp_path):

@@ -4,8 +4,7 @@ import pytest
 import torch
 from toy_gaussian import sde_named
 
-from lsgm.evaluation.trace_weights import trace_weights
-from lsgm.sampling.angle_grid import angle_grid
+from lsgm.evaluation.likelihood_path import angle_grid, trace_weights
 from lsgm.sde import SDES
 
 

@@ -47,7 +47,7 @@ def make_samplers(run: str = "cifar10_best_fid", **changes) -> SamplerStudy:
             *(("multistep", 6, 6, 0.04, 7.4), ("multistep", 10, 10, 0.02, 7.2)),
         ]
     ]
-    sizes = {"num_samples": 50_000, "batch_size": 100, "num_latents": 100, "time_end": 1e-5, "order": 2}
+    sizes = {"num_samples": 50_000, "batch_size": 100, "num_latents": 100, "time_end": 1e-5}
     reference = {"reference_tol": 1e-7, "reference_nfe": 900, "latent_std": 1.3, "sde": "vpsde"}
     return SamplerStudy.model_validate({**header(run), "points": points, **sizes, **reference, **changes})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -12,16 +13,12 @@ from lsgm.bench.mixture_prior import mixture_prior
 from lsgm.config import SampleConfig
 from lsgm.randomness import normal, normal_rows
 from lsgm.sampling import SAMPLERS, SolverError, sample_prior, solve_probability_flow
+from lsgm.sampling.few_steps import few_step_times, normal_coordinate, polynomial_weights
 from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
-# Settings, and the order at which the error falls: with its corrector the multistep solver of order 1 reaches 2.
-METHODS = {
-    "heun": ({"solver": "heun"}, 2),
-    "order 1": ({"solver": "multistep", "order": 1}, 2),
-    "order 2": ({"solver": "multistep", "order": 2}, 2),
-    "order 3": ({"solver": "multistep", "order": 3}, 3),
-}
+# Settings, and the order at which the error falls.
+METHODS = {"heun": ({"solver": "heun"}, 2), "multistep": ({"solver": "multistep"}, 3)}
 each_method = pytest.mark.parametrize("method", METHODS)
 each_sde = pytest.mark.parametrize("name", SDES)
 
@@ -71,18 +68,38 @@ def test_halving_the_steps_divides_the_error_by_two_to_the_order(name, method):
 
 @each_sde
 def test_twenty_evaluations_are_near_the_closed_form(name):
-    assert error(gaussian_prior(name), settings("order 2", 20)) < 0.01, "without its corrector: 0.017 to 0.025"
+    assert error(gaussian_prior(name), settings("multistep", 20)) < 0.01
 
 
 @each_method
 @each_sde
-def test_a_constant_prediction_is_taken_exactly(name, method):
-    constant = normal((1, *SHAPE), 5, "constant").double()
-    prior = Mixed(name, 0.3, lambda z, time: constant.expand_as(z))
+def test_a_constant_difference_from_the_normal_prediction_is_taken_exactly(name, method):
+    constant, sde = normal((1, *SHAPE), 5, "constant").double(), sde_named(name)
+    prior = Mixed(name, 0.3, lambda z, time: constant + sde.normal_prediction(z, time))
     few, many = (sample_prior(prior, noise(), settings(method, count)).latent for count in (4, 100))
     torch.testing.assert_close(few, many, rtol=0, atol=1e-9)
     tight = solve_probability_flow(prior, noise() * prior.sde.base_variance**0.5, 1.0, 1e-3, 1e-6)
     torch.testing.assert_close(few, tight.state, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("nodes", [[0.5], [0.9, 0.4], [1.5, 0.9, 0.4], [0.2, 0.9, 1.5, 2.0]])
+def test_weights_integrate_polynomials_exactly(nodes):
+    coefficients = np.array([0.7, -1.3, 0.9, 2.0])[: len(nodes)]
+    weights = polynomial_weights(0.9, 0.2, np.array(nodes))
+    found = sum(weight * np.polyval(coefficients, node) for weight, node in zip(weights, nodes, strict=True))
+    primitive = np.polyint(coefficients)
+    assert found == pytest.approx(np.polyval(primitive, 0.2) - np.polyval(primitive, 0.9), rel=1e-12)
+
+
+@each_sde
+@pytest.mark.parametrize("time_end", [1e-5, 0.3])
+def test_places_are_equal_in_the_power_of_the_coordinate(name, time_end):
+    sde = sde_named(name)
+    x, times = few_step_times(sde, time_end, 7)
+    assert times[0] == 1 and times[-1] == time_end and bool((times.diff() < 0).all())
+    torch.testing.assert_close(normal_coordinate(sde, times), x, rtol=1e-9, atol=0)
+    steps = (x ** (2 / 3)).diff()
+    torch.testing.assert_close(steps, steps.mean().expand(7), rtol=1e-12, atol=0)
 
 
 @each_method
@@ -130,7 +147,9 @@ def test_every_channel_has_its_own_share(name, method):
     start = noise() * prior.sde.base_variance**0.5
     tight = solve_probability_flow(prior, start, 1.0, 1e-3, 1e-6).state
     errors = (sample_prior(prior, noise(), settings(method, 60)).latent - tight).abs().amax(dim=(0, 2, 3))
-    assert errors.max() < 0.02 * tight.std() and errors.max() > 0
+    # Far from a Normal prior Heun's steps, of twice the length and lower order, are coarse.
+    allowed = 0.02 if method == "multistep" else 0.15
+    assert 0 < errors.max() < allowed * tight.std()
 
 
 @each_method
@@ -162,8 +181,8 @@ def test_a_prediction_that_is_not_finite_is_named_by_its_time(method):
 
 
 def test_impossible_numbers_of_evaluations():
-    with pytest.raises(ValidationError, match=r"evaluations = 3 is too few for sample\.order = 3"):
-        SampleConfig(solver="multistep", evaluations=3, order=3)
+    with pytest.raises(ValidationError, match="evaluations"):
+        SampleConfig(solver="multistep", evaluations=1)
     with pytest.raises(ValidationError, match="evaluations = 9 is odd"):
         SampleConfig(solver="heun", evaluations=9)
     assert SampleConfig(solver="ode", evaluations=9).solver == "ode"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from lsgm.training import checkpoint as checkpoint_module
 from training.small_run import Recorder, blocks, folder, pretrain_settings, run_config
 
 from lsgm.training import Interrupted, StopRequest, TrainResult, pretrain
+from lsgm.training import checkpoint as checkpoint_module
 
 POLITE = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2]
 

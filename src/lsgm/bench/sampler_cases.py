@@ -9,7 +9,6 @@ from .scales import Scale
 
 # What the others are compared with: adaptive steps that a whole batch shares, at the tightest tolerance of the scale.
 PUBLISHED = "ode as published"
-ORDERS = (1, 2, 3)
 # Their draws are others, so that no error against the ODE can be taken.
 STOCHASTIC = ("ancestral", "predictor_corrector")
 
@@ -36,12 +35,6 @@ def _variants(solver: str, scale: Scale) -> dict[str, dict[str, float]]:
     if solver in STOCHASTIC:
         steps = scale.ancestral_steps
         return {f", {steps} steps": {"num_steps": steps}}
-    if solver == "heun":
+    if solver in ("heun", "multistep"):
         return {f", {count} evaluations": {"evaluations": count} for count in scale.evaluations}
-    if solver == "multistep":
-        return {
-            f" of order {order}, {count} evaluations": {"order": order, "evaluations": count}
-            for order in ORDERS
-            for count in scale.evaluations
-        }
     return {"": {}}

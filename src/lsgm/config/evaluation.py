@@ -27,7 +27,6 @@ class SampleConfig(Section):
     evaluations: int = Field(
         10, ge=2, description="of the network, by the solvers of fixed steps: one a step (multistep) or two (heun)"
     )
-    order: int = Field(2, ge=1, le=3, description="of the multistep solver; with sde.type geometric 3 if not given")
     num_steps: int = Field(1000, ge=2, description="T of the ancestral sampler, N of the predictor-corrector sampler")
     step_variance: Literal["beta", "beta_post"] = Field("beta", description="noise variance of the ancestral sampler")
     # Both are left out of a saved file and of fingerprints at their defaults: they make no earlier result stale.
@@ -60,11 +59,6 @@ class SampleConfig(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> SampleConfig:
-        if self.solver == "multistep" and self.evaluations < self.order + 1:
-            raise ValueError(
-                f"sample.evaluations = {self.evaluations} is too few for sample.order = {self.order} of the multistep "
-                f"solver, which needs {self.order + 1}; raise it, or lower the order"
-            )
         if self.solver == "heun" and self.evaluations % 2:
             raise ValueError(
                 f"sample.evaluations = {self.evaluations} is odd, but sample.solver = heun takes two in each step; "
@@ -75,8 +69,6 @@ class SampleConfig(Section):
     @property
     def solver_words(self) -> str:
         """The solver as results name it."""
-        if self.solver == "multistep":
-            return f"multistep of order {self.order}"
         if self.solver != "predictor_corrector":
             return self.solver
         if not self.corrector_steps:

@@ -21,11 +21,6 @@ Stage = Literal["prepare", "pretrain", "train", "sample", "evaluate", "tolerance
 # Raise it when a change to the code makes earlier results wrong: the workflow then redoes them.
 RESULTS_VERSION = 2
 
-# Of the multistep sampler. Networks of the geometric SDE are smoother along its way: on five trained models of it, the
-# Fréchet distance at 10 evaluations was off by -0.9 to +1.0 % with order 3, by -0.8 to +2.8 % with order 2. On models
-# of the VPSDE it is order 2 that comes closer.
-GEOMETRIC_ORDER = 3
-
 _MEASURED = ("seed", "data", "vae", "pretrain", "prior", "sde", "objective", "train", "sample", "evaluate")
 
 # The sections on which the result of each stage depends, those of the stages before it included.
@@ -62,21 +57,6 @@ class ExperimentConfig(Section):
     sample: SampleConfig = SampleConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     figures: FiguresConfig = FiguresConfig()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _order_of_the_process(cls, values: object) -> object:
-        """Fill in `sample.order` where the geometric SDE asks for another one than `SampleConfig` has."""
-        if not isinstance(values, dict):
-            return values
-        sde, sample = values.get("sde", {}), values.get("sample", {})
-        if (sde.get("type") if isinstance(sde, dict) else getattr(sde, "type", None)) != "geometric":
-            return values
-        if isinstance(sample, dict):
-            return {**values, "sample": {"order": GEOMETRIC_ORDER, **sample}}
-        if isinstance(sample, SampleConfig) and "order" not in sample.model_fields_set:
-            return {**values, "sample": sample.model_copy(update={"order": GEOMETRIC_ORDER})}
-        return values
 
     @model_validator(mode="after")
     def _consistent(self) -> ExperimentConfig:

@@ -20,16 +20,13 @@ import torch
 from torch import Tensor
 
 from lsgm.config import NelboConfig
+from lsgm.evaluation.likelihood_path import angle_grid, combine, path_constants, trace_weights
 from lsgm.sampling import Prior, state_dtype
-from lsgm.sampling.angle_grid import angle_grid
 from lsgm.sampling.base import network_share
-from lsgm.sampling.few_steps import combine
-from lsgm.sampling.path_constants import path_constants
 
 from .likelihood import PriorLogProb, variance_of_mean
 from .network_jacobian import NetworkJacobian
 from .probes import FreshProbes, draw_probes
-from .trace_weights import trace_weights
 
 # Of the path: 2 leaves ten times the error on mixtures at 100 steps, 4 is no better than 3 at 50.
 ORDER = 3

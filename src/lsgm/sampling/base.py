@@ -5,7 +5,7 @@ A prior is anything that predicts the noise eps of z_t = m_t z_0 + sigma_t eps a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,22 +14,8 @@ from torch import Tensor
 
 from lsgm.sde import Sde
 
-
-@dataclass(frozen=True)
-class StepNoise:
-    """What a sampler draws on its way, and for which samples.
-
-    Attributes:
-        indices: number of each sample in its run, B of them: its draws and its grid of few steps depend on it alone.
-        draw: maps the number of a draw of a stochastic sampler to standard normals, (B, C, r, r).
-    """
-
-    indices: Sequence[int]
-    draw: Callable[[int], Tensor]
-
-    def __call__(self, number: int) -> Tensor:
-        """Standard normals (B, C, r, r) of this number."""
-        return self.draw(number)
+# What a stochastic sampler draws on its way: maps the number of a draw to standard normals, (B, C, r, r).
+StepNoise = Callable[[int], Tensor]
 
 
 class Prior(Protocol):

@@ -1,94 +1,162 @@
-"""What the samplers of few fixed steps share: y along grids of angles, the network's predictions, and the end.
+"""The probability flow in few fixed steps: Adams-Bashforth-Moulton and Heun, in coordinates of the Normal prior.
 
-y = z / √N and the angles are those of `lsgm.sampling.angle`. All constants of a solve are computed on the host in
-float64 and moved once; in between nothing waits for the device.
+With N(t) = m_t² (1 − σ_0²) + σ_t², the variance of z_t for standard normal latents (`normal_variance` of each SDE),
+let y = z / √N and sinh x = σ_t / (m_t √(1 − σ_0²)); x grows with t. M = y tanh x is the Normal prior's prediction, and
+the flow dz/dt = f z + g² / (2 σ_t) ε of every SDE becomes
+
+    dy/dx = ε − M,   for the mixed score ε = (1 − α) M + α ε':   dy/dx = α (ε' − M).
+
+A Normal prior stands still; steps are spent on what the network adds. Places are equal in x^(2/3), the same for all
+images. Constants are computed on the host in float64; in between nothing waits for the device. In the family of DEIS
+(Zhang and Chen, 2023) and UniPC (Zhao et al., 2023); docs/design.md says what else was tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import numpy as np
 import torch
 from torch import Tensor
 
 from lsgm.config import SampleConfig
+from lsgm.sde import Sde
 
-from .angle_grid import angle_grid
-from .base import Prior, PriorSamples, network_share, predict_network, state_dtype
+from .base import Prior, PriorSamples, StepNoise, network_share, predict_network, state_dtype
 from .errors import SolverError
-from .path_constants import SAMPLES
-from .shifted_grids import SHIFTS
+
+ORDER = 3
+POWER = 2 / 3
+BISECTIONS = 64  # halvings of [0, 1]: down to rounding for times above 1e-4, to 1e-19 below
 
 
-class FewSteps:
-    """One solve: where it evaluates, and what came out there.
+def normal_coordinate(sde: Sde, t: Tensor) -> Tensor:
+    """x(t) = arsinh(σ_t / (m_t √(1 − σ_0²))), same shape as t; it grows with t."""
+    return torch.asinh(sde.variance(t).sqrt() / (sde.mean(t) * (1 - sde.sigma2_0) ** 0.5))
+
+
+def time_of_coordinate(sde: Sde, x: Tensor) -> Tensor:
+    """Inverse of `normal_coordinate` in [0, 1], float64, same shape; the nearer end for values that no time has."""
+    low = torch.zeros_like(x, dtype=torch.float64)
+    high = torch.ones_like(low)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        below = normal_coordinate(sde, middle) < x
+        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
+    return (low + high) / 2
+
+
+def few_step_times(sde: Sde, time_end: float, num_steps: int) -> tuple[Tensor, Tensor]:
+    """Places of the flow from t = 1 to `time_end`: x and t, falling, (num_steps + 1,) each, float64, on the CPU."""
+    ends = torch.tensor([1.0, time_end], dtype=torch.float64)
+    first, last = normal_coordinate(sde, ends) ** POWER
+    x = torch.lerp(first, last, torch.linspace(0, 1, num_steps + 1, dtype=torch.float64)) ** (1 / POWER)
+    times = time_of_coordinate(sde, x)
+    times[0], times[-1] = ends
+    return x, times
+
+
+def polynomial_weights(start: float, end: float, nodes: np.ndarray) -> list[float]:
+    """Weights w with Σ w_i p(nodes_i) = ∫ p(x) dx from start to end for every polynomial p of degree < len(nodes)."""
+    powers = np.arange(len(nodes))
+    scaled = (nodes - start) / (end - start)
+    return ((end - start) * np.linalg.solve(scaled[None, :] ** powers[:, None], 1 / (powers + 1))).tolist()
+
+
+@torch.no_grad()
+def sample_multistep(
+    prior: Prior, noise: Tensor, config: SampleConfig, step_noise: StepNoise | None = None
+) -> PriorSamples:
+    """Draw from the prior in `config.evaluations` steps, with one evaluation each.
+
+    The predictor extrapolates the last three slopes (two in the last step). The slope at the new place, which the next
+    step needs anyway, then corrects the step behind it (PECE without the second evaluation).
 
     Args:
-        prior: noise predictor with its SDE.
+        prior: noise predictor with its SDE; with `network_prediction` and `alpha` if its score is mixed.
         noise: standard normals, (B, C, r, r).
-        config: `time_end` and `prior_temperature` are used.
-        num_steps: steps of the grids.
-        taken: grid of each sample, (B,), of those that `SHIFTS` moves; None: all samples take one that is not moved.
+        config: `evaluations`, `time_end` and `prior_temperature` are used.
+        step_noise: not used, the flow is deterministic.
+
+    Raises:
+        SolverError: a prediction is not finite.
+    """
+    flow = _Flow(prior, noise, config, config.evaluations)
+    y = before = flow.start
+    slopes: list[Tensor] = []
+    for step in range(flow.num_steps):
+        slopes = [flow.slope(y, step), *slopes[:ORDER]]
+        if step > 0:
+            y = flow.advance(before, step - 1, slopes)
+        before = y
+        order = ORDER - 1 if step == flow.num_steps - 1 else ORDER
+        y = flow.advance(y, step, slopes[:order], newest=step)
+    return flow.finish(y)
+
+
+@torch.no_grad()
+def sample_heun(prior: Prior, noise: Tensor, config: SampleConfig, step_noise: StepNoise | None = None) -> PriorSamples:
+    """Draw from the prior in `config.evaluations` / 2 steps of Heun's method, with two evaluations each.
+
+    Arguments and errors as of `sample_multistep`.
+    """
+    flow = _Flow(prior, noise, config, config.evaluations // 2)
+    y = flow.start
+    for step in range(flow.num_steps):
+        here = flow.slope(y, step)
+        there = flow.slope(flow.advance(y, step, [here], newest=step), step + 1)
+        y = flow.advance(y, step, [there, here])
+    return flow.finish(y)
+
+
+class _Flow:
+    """One solve of dy/dx = α (ε' − M).
 
     Attributes:
-        angles: θ of the places, from t = 1 to the end, (G, 1, 1, 1) each.
-        alpha: share of the network, (1, C, 1, 1), float64, on the CPU.
-        start: y at the first place, in solver precision, on the device of the noise.
+        num_steps: steps from t = 1 to the end.
+        start: y at t = 1, in solver precision, on the device of the noise.
     """
 
-    def __init__(
-        self, prior: Prior, noise: Tensor, config: SampleConfig, num_steps: int, taken: Tensor | None = None
-    ) -> None:
-        shifts = (0.0,) if taken is None else SHIFTS
-        grids = [angle_grid(prior.sde, config.time_end, num_steps, shift) for shift in shifts]
-        self._prior = prior
-        self._dtype, self._device = state_dtype(noise.device), noise.device
-        self._taken = None if taken is None else taken.to(noise.device)
-        self._grid_times = torch.stack([grid.times for grid in grids], dim=1)
-        # (places, G, 1, 1, 1), as all constants.
-        times, scales = self._grid_times, torch.tensor([grid.scales for grid in grids], dtype=torch.float64).T
-        self._times, self._scales = (self.move(part[..., None, None, None]) for part in (times, scales))
+    def __init__(self, prior: Prior, noise: Tensor, config: SampleConfig, num_steps: int) -> None:
+        dtype, device = state_dtype(noise.device), noise.device
+        x, self._times_on_host = few_step_times(prior.sde, config.time_end, num_steps)
+        scales = prior.sde.normal_variance(self._times_on_host).sqrt()
+        constants = (self._times_on_host, scales, torch.tanh(x), network_share(prior))
+        self._times, self._scales, self._tanh, self._alpha = (each.to(dtype).to(device) for each in constants)
+        self._prior, self._x, self.num_steps = prior, x.numpy(), num_steps
         self._finite: list[Tensor] = []
         self._places: list[int] = []
-        angles = torch.tensor([grid.angles for grid in grids], dtype=torch.float64).T
-        self.angles = angles[..., None, None, None].unbind()
-        self.alpha = network_share(prior)
-        scale = config.prior_temperature * prior.sde.base_variance**0.5 / grids[0].scales[0]
-        self.start = noise.to(self._dtype) * scale
+        scale = config.prior_temperature * prior.sde.base_variance**0.5 / scales[0].item()
+        self.start = noise.to(dtype) * scale
 
-    def move(self, constants: Tensor) -> Tensor:
-        """Bring constants to the solver's device and precision."""
-        return constants.to(self._dtype).to(self._device)
-
-    def each(self, constants: Tensor) -> Tensor:
-        """Constants of every sample, (..., B, C, 1, 1), from those of the grids, (..., G, C, 1, 1)."""
-        return constants if self._taken is None else constants.index_select(SAMPLES, self._taken)
-
-    def predict(self, y: Tensor, place: int) -> Tensor:
-        """Evaluate eps' at y and a place of the grid; (B, C, r, r), in the network's precision."""
-        time, scale = (self.each(part[place]) for part in (self._times, self._scales))
-        prediction = predict_network(self._prior, y * scale, time.flatten())
+    def slope(self, y: Tensor, place: int) -> Tensor:
+        """dy/dx at y and a place, (B, C, r, r); one evaluation of the network."""
+        prediction = predict_network(self._prior, y * self._scales[place], self._times[place])
         self._places.append(place)
         self._finite.append(torch.isfinite(prediction).all())
-        return prediction
+        return self._alpha * (prediction - y * self._tanh[place])
+
+    def advance(self, y: Tensor, step: int, slopes: list[Tensor], newest: int | None = None) -> Tensor:
+        """y at the end of a step from y at its start, by the polynomial through the slopes.
+
+        Args:
+            y: at the start of the step.
+            step: its number.
+            slopes: at successive places, the newest first.
+            newest: place of the first of them; None: the end of the step.
+        """
+        newest = step + 1 if newest is None else newest
+        nodes = self._x[newest::-1][: len(slopes)]
+        weights = polynomial_weights(self._x[step], self._x[step + 1], nodes)
+        return y + sum(weight * slope for weight, slope in zip(weights, slopes, strict=True))
 
     def finish(self, y: Tensor) -> PriorSamples:
-        """Latents at the end of the grid.
+        """Latents at the end.
 
         Raises:
             SolverError: a prediction or the end is not finite; the first such place is named.
         """
-        latent = y * self.each(self._scales[-1])
+        latent = y * self._scales[-1]
         finite = torch.stack([*self._finite, torch.isfinite(latent).all()]).tolist()
         if not all(finite):
-            place = [*self._places, len(self.angles) - 1][finite.index(False)]
-            raise SolverError(self._grid_times[place].mean().item(), "non-finite prediction or latent")
+            place = [*self._places, self.num_steps][finite.index(False)]
+            raise SolverError(self._times_on_host[place].item(), "non-finite prediction or latent")
         return PriorSamples(latent, len(self._places))
-
-
-def combine(decay: Tensor, y: Tensor, weights: Tensor, predictions: Sequence[Tensor]) -> Tensor:
-    """Return decay y + sum of weights[i] predictions[i], over as many as there are predictions."""
-    total = decay * y
-    for weight, prediction in zip(weights, predictions, strict=False):
-        total = total + weight * prediction
-    return total

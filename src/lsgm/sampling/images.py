@@ -131,7 +131,7 @@ def _sample_batch(model: Lsgm, config: SampleConfig, indices: range, seed: int, 
 
 def step_noises(indices: range, shape: tuple[int, int, int], seed: int) -> StepNoise:
     """What the samplers of the prior draw on the way, for images of these indices: (B, *shape) for each number."""
-    return StepNoise(indices, lambda number: normal_rows(indices, shape, seed, STEP_NOISE, number))
+    return lambda number: normal_rows(indices, shape, seed, STEP_NOISE, number)
 
 
 def _draw_noises(model: Lsgm, indices: range, seed: int, device: torch.device) -> list[Tensor]:

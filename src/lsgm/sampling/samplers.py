@@ -7,11 +7,10 @@ from collections.abc import Callable
 from torch import Tensor
 
 from lsgm.config import SampleConfig
+from lsgm.sampling.few_steps import sample_heun, sample_multistep
 
 from .ancestral import sample_ancestral
 from .base import Prior, PriorSamples, StepNoise
-from .heun import sample_heun
-from .multistep import sample_multistep
 from .ode import sample_ode
 from .predictor_corrector import sample_predictor_corrector
 
@@ -35,8 +34,7 @@ def sample_prior(
         prior: noise predictor with its SDE, in evaluation mode.
         noise: standard normals, (B, C, r, r); temperature and base variance are applied here.
         config: sampler and its settings.
-        step_noise: standard normals by number, needed by stochastic samplers; and the samples' own numbers, by which
-            the multistep solver deals its grids.
+        step_noise: standard normals by number, needed by stochastic samplers.
 
     Raises:
         ConfigError: the sampler does not fit the SDE.

@@ -81,9 +81,7 @@ def _work(
 
 
 def _step_noise(noise: Tensor) -> StepNoise:
-    return StepNoise(
-        range(len(noise)), lambda number: randomness.normal(noise.shape, 0, STEP_NOISE, number).to(noise.device)
-    )
+    return lambda number: randomness.normal(noise.shape, 0, STEP_NOISE, number).to(noise.device)
 
 
 BENCHMARK = Benchmark(

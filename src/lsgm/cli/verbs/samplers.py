@@ -33,7 +33,6 @@ def run(args: argparse.Namespace) -> None:
     measured = SamplerStudy(
         **opened.described("samplers", found.problems),
         sde=config.sde.type,
-        order=config.sample.order,
         num_samples=num_images(config),
         batch_size=min(config.sample.batch_size, num_images(config)),
         num_latents=num_latents(config),

@@ -108,5 +108,5 @@ def _words(study: SamplerStudy) -> str:
     return (
         f"{study.num_samples:,} images per point, batches of {study.batch_size}, {study.provenance.device}"
         f"{''.join(protocols)}; error of {study.num_latents:,} latents against the ODE at tolerance "
-        f"{study.reference_tol:g}; adaptive: tolerance {', '.join(tolerances)}; multistep of order {study.order}."
+        f"{study.reference_tol:g}; adaptive: tolerance {', '.join(tolerances)}."
     )

@@ -66,9 +66,8 @@ class SamplerPoint(Section):
 class SamplerStudy(FigureMeasurement):
     """What the figure of the samplers shows: each draws the same images, from the same noise."""
 
-    format: Literal["samplers 1"] = "samplers 1"
+    format: Literal["samplers 2"] = "samplers 2"
     sde: str = Field(description="forward process, as in sde.type")
-    order: int = Field(ge=1, le=3, description="of the multistep solver")
     num_samples: int = Field(ge=2, description="images per point")
     batch_size: int = Field(ge=1)
     num_latents: int = Field(ge=1, description="latents that are compared with the reference, the first ones")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from diffusion.cases import CASES
 
-from lsgm.sampling.angle import angle, time_of_angle
+from lsgm.evaluation.likelihood_path import angle, time_of_angle
 
 TIMES = torch.linspace(0.001, 1, 200, dtype=torch.float64)
 

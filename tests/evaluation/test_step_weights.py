@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from lsgm.sampling.exponential import step_decay, step_weights
+from lsgm.evaluation.likelihood_path import step_decay, step_weights
 
 ALPHA = torch.tensor([0.0, 0.003, 0.05, 0.5, 1.0], dtype=torch.float64)[None, :, None, None]
 STEPS = {"first": (1.564, 1.40), "middle": (1.2, 0.7), "last": (0.1, 1e-3), "whole": (1.564, 0.006), "back": (0.4, 0.9)}

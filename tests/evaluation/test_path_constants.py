@@ -3,8 +3,7 @@ from __future__ import annotations
 import torch
 from toy_gaussian import sde_named
 
-from lsgm.sampling.angle_grid import angle_grid
-from lsgm.sampling.path_constants import path_constants
+from lsgm.evaluation.likelihood_path import angle_grid, path_constants
 
 
 def test_a_constant_prediction_is_integrated_exactly_whatever_the_order():
@@ -15,10 +14,3 @@ def test_a_constant_prediction_is_integrated_exactly_whatever_the_order():
     assert constants.predictor.shape == (8, 3, 1, 2, 1, 1) and constants.corrector.shape == (8, 4, 1, 2, 1, 1)
     torch.testing.assert_close(constants.predictor.sum(dim=1), constants.corrector.sum(dim=1), rtol=1e-9, atol=1e-12)
     assert torch.equal(constants.predictor[0, 1:], torch.zeros(2, 1, 2, 1, 1).double())
-
-
-def test_the_last_step_may_be_of_lower_order():
-    angles = angle_grid(sde_named("vpsde"), 1e-5, 6).angles
-    whole, lower = (path_constants(angles, torch.ones(1, 1, 1, 1), 3, last) for last in (None, 2))
-    assert torch.equal(whole.predictor[:-1], lower.predictor[:-1]) and torch.equal(whole.corrector, lower.corrector)
-    assert (whole.predictor[-1, 2] != 0).all() and (lower.predictor[-1, 2] == 0).all()

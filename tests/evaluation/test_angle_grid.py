@@ -6,8 +6,7 @@ import pytest
 import torch
 from toy_gaussian import scalar, sde_named
 
-from lsgm.sampling.angle import angle
-from lsgm.sampling.angle_grid import POWER, angle_grid
+from lsgm.evaluation.likelihood_path import POWER, angle, angle_grid
 from lsgm.sde import SDES
 
 
