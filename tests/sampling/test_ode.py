@@ -128,7 +128,7 @@ def test_non_finite_start_is_an_error():
 
 
 def test_endless_solve_is_ended(monkeypatch):
-    monkeypatch.setattr("lsgm.sampling.solver.MAX_CALLS", 50)
+    monkeypatch.setattr("lsgm.sampling.ode.MAX_CALLS", 50)
 
     def rhs(time, state):
         return (torch.cos(1e4 * time) * torch.ones_like(state[0]),)

@@ -62,7 +62,7 @@ def test_normal_part_is_not_the_one_of_the_sub_vpsde(monkeypatch):
     """The SDE's own one, sigma z / Var(z), is up to a third larger, so the samples must differ."""
     prior = mixed_prior("sub_vpsde")
     official = sample_ancestral(prior, noise_of(0), settings(), noise_of).latent
-    monkeypatch.setattr("lsgm.sampling.ancestral._variance_preserving_mix", lambda *arguments: 0.0)
+    monkeypatch.setattr("lsgm.sampling.stochastic._variance_preserving_mix", lambda *arguments: 0.0)
     own = sample_ancestral(prior, noise_of(0), settings(), noise_of).latent
     assert (official - own).abs().max() > 0.05
 

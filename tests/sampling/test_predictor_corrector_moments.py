@@ -14,7 +14,7 @@ from toy_gaussian import CorrelatedPrior, GaussianPrior, sde_named
 from lsgm.bench.mixture_prior import mixture_prior
 from lsgm.randomness import normal
 from lsgm.sampling import sample_prior
-from lsgm.sampling.predictor_corrector import langevin_step
+from lsgm.sampling.stochastic import langevin_step
 
 # Gaussian data without a corrector: a linear sampler, whose moments need no draws.
 

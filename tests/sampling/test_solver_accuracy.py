@@ -11,8 +11,7 @@ from sampling.solver_problems import Logged, decay, doubles, swing
 from scipy.integrate import solve_ivp
 
 from lsgm.sampling import integrate, integrate_each
-from lsgm.sampling.dormand_prince import ERROR, NODES, STAGES, take_step
-from lsgm.sampling.step_control import error_ratio, next_step
+from lsgm.sampling.dopri5 import ERROR, NODES, STAGES, error_ratio, next_step, take_step
 
 RATES = doubles(0.1, 1.0, 7.0, 60.0, 400.0)
 

@@ -77,7 +77,7 @@ def test_step_underflow_is_named():
 
 
 def test_an_endless_solve_is_ended_and_its_sample_named(monkeypatch):
-    monkeypatch.setattr("lsgm.sampling.per_sample.MAX_CALLS", 50)
+    monkeypatch.setattr("lsgm.sampling.dopri5.MAX_CALLS", 50)
     calls = []
 
     def fast(time, state, speed):

@@ -11,8 +11,7 @@ from toy_gaussian import GaussianPrior, sde_named
 
 from lsgm.models import build_lsgm
 from lsgm.randomness import normal, normal_rows
-from lsgm.sampling import integrate_each, solve_probability_flow
-from lsgm.sampling import per_sample as per_sample_module
+from lsgm.sampling import dopri5, integrate_each, solve_probability_flow
 from lsgm.sde import SDES
 
 SHAPE = (2, 3, 3)
@@ -46,12 +45,12 @@ def test_who_has_arrived_is_not_evaluated_any_more():
 
 def test_on_other_devices_arrived_samples_stay_until_they_are_many(monkeypatch):
     """With the same result, bit by bit; here that policy runs on the CPU."""
-    worth = per_sample_module._is_worth_dropping
+    worth = dopri5._is_worth_dropping
     own, _ = solved(torch.cat([RATES, STIFF]), [0, 1, 2, 3, 4])
     gpu = torch.device("cuda")
     assert not worth(0, 8, gpu) and not worth(2, 8, gpu) and worth(3, 8, gpu) and worth(1, 1, gpu)
     for policy in (lambda arrived, carried: worth(arrived, carried, gpu), lambda arrived, carried: arrived == carried):
-        monkeypatch.setattr(per_sample_module, "_is_worth_dropping", lambda a, n, device, rule=policy: rule(a, n))
+        monkeypatch.setattr(dopri5, "_is_worth_dropping", lambda a, n, device, rule=policy: rule(a, n))
         other, logged = solved(torch.cat([RATES, STIFF]), [0, 1, 2, 3, 4])
         assert torch.equal(other.state[0], own.state[0]) and torch.equal(other.evaluations, own.evaluations)
         assert sum(logged.sizes) > own.evaluations.sum()
@@ -59,7 +58,7 @@ def test_on_other_devices_arrived_samples_stay_until_they_are_many(monkeypatch):
 
 def test_what_becomes_of_an_arrived_sample_does_not_matter(monkeypatch):
     """While it is still carried along its derivative may be anything."""
-    monkeypatch.setattr(per_sample_module, "_is_worth_dropping", lambda arrived, carried, device: arrived == carried)
+    monkeypatch.setattr(dopri5, "_is_worth_dropping", lambda arrived, carried, device: arrived == carried)
     seen = []
 
     def broken_at_the_end(time, state, rate):

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lsgm.config import NelboConfig
 from lsgm.sampling import Prior, flow_coefficients, integrate_each, predict_noise, state_dtype
-from lsgm.sampling.solver import State
+from lsgm.sampling.dopri5 import State
 
 
 class PriorLogProb(NamedTuple):

@@ -17,7 +17,7 @@ from torch import Tensor
 from lsgm.config import NelboConfig
 from lsgm.randomness import normal_rows
 from lsgm.sampling import Prior, flow_coefficients, integrate, predict_noise, state_dtype
-from lsgm.sampling.solver import State
+from lsgm.sampling.dopri5 import State
 
 from .likelihood import PriorLogProb, mean_of_solves
 

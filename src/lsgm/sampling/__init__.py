@@ -1,19 +1,33 @@
 """Sampling: the probability-flow ODE, adaptive or in few steps, two stochastic samplers, and images.
 
-To add a sampler: one function like `sample_ode` in a file of its own, one line in `SAMPLERS`, and its name in
-`SampleConfig.solver`. Source: LSGM section 2; method 10.
+To add a sampler: one function like `sample_ode`, one line in `images.SAMPLERS`, and its name in `SampleConfig.solver`.
+Source: LSGM section 2; docs/method.md, Probability-flow ODE.
 """
 
-from .ancestral import StepTable, sample_ancestral, step_table
-from .base import Prior, PriorSamples, StepNoise, predict_noise, state_dtype
-from .errors import NumericalError, SolverError, require_finite
-from .images import ImageBatch, ImageSamples, iterate_images, sample_images
-from .modes import batch_statistics, evaluation_mode, every_channel_active
-from .ode import FlowCoefficients, OdeSolution, flow_coefficients, sample_ode, solve_probability_flow
-from .per_sample import EachSolution, integrate_each
-from .predictor_corrector import ReverseStep, reverse_steps, sample_predictor_corrector
-from .samplers import SAMPLERS, sample_prior
-from .solver import integrate
+from .base import (
+    NumericalError,
+    Prior,
+    PriorSamples,
+    SolverError,
+    StepNoise,
+    batch_statistics,
+    evaluation_mode,
+    every_channel_active,
+    predict_noise,
+    require_finite,
+    state_dtype,
+)
+from .dopri5 import EachSolution, integrate_each
+from .images import SAMPLERS, ImageBatch, ImageSamples, iterate_images, sample_images, sample_prior
+from .ode import FlowCoefficients, OdeSolution, flow_coefficients, integrate, sample_ode, solve_probability_flow
+from .stochastic import (
+    ReverseStep,
+    StepTable,
+    reverse_steps,
+    sample_ancestral,
+    sample_predictor_corrector,
+    step_table,
+)
 
 __all__ = [
     "SAMPLERS",

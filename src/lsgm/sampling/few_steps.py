@@ -18,10 +18,10 @@ import torch
 from torch import Tensor
 
 from lsgm.config import SampleConfig
+from lsgm.sampling.base import SolverError
 from lsgm.sde import Sde
 
 from .base import Prior, PriorSamples, StepNoise, network_share, predict_network, state_dtype
-from .errors import SolverError
 
 ORDER = 3
 POWER = 2 / 3

@@ -7,7 +7,7 @@ networks, unless the decoder uses batch statistics or one error norm spans the b
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,11 +18,20 @@ from torch import Tensor
 from lsgm import distributed
 from lsgm.config import SampleConfig
 from lsgm.randomness import normal_rows
+from lsgm.sampling.base import (
+    NumericalError,
+    Prior,
+    PriorSamples,
+    batch_statistics,
+    evaluation_mode,
+    every_channel_active,
+    require_finite,
+)
+from lsgm.sampling.few_steps import sample_heun, sample_multistep
+from lsgm.sampling.ode import sample_ode
+from lsgm.sampling.stochastic import sample_ancestral, sample_predictor_corrector
 
 from .base import StepNoise
-from .errors import NumericalError, require_finite
-from .modes import batch_statistics, evaluation_mode, every_channel_active
-from .samplers import sample_prior
 
 if TYPE_CHECKING:
     from lsgm.models.lsgm import Lsgm
@@ -161,3 +170,32 @@ def _clock(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
+
+
+Sampler = Callable[[Prior, Tensor, SampleConfig, StepNoise | None], PriorSamples]
+
+SAMPLERS: dict[str, Sampler] = {
+    "ode": sample_ode,
+    "multistep": sample_multistep,
+    "heun": sample_heun,
+    "ancestral": sample_ancestral,
+    "predictor_corrector": sample_predictor_corrector,
+}
+
+
+def sample_prior(
+    prior: Prior, noise: Tensor, config: SampleConfig, step_noise: StepNoise | None = None
+) -> PriorSamples:
+    """Draw z_0 from the prior with the sampler that `config.solver` names.
+
+    Args:
+        prior: noise predictor with its SDE, in evaluation mode.
+        noise: standard normals, (B, C, r, r); temperature and base variance are applied here.
+        config: sampler and its settings.
+        step_noise: standard normals by number, needed by stochastic samplers.
+
+    Raises:
+        ConfigError: the sampler does not fit the SDE.
+        SolverError: the sampler could not finish.
+    """
+    return SAMPLERS[config.solver](prior, noise, config, step_noise)
