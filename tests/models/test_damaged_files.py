@@ -73,7 +73,7 @@ def test_header_that_is_none(saved, text):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 99}, "format version 99, this program reads version 1"),
+        ({"version": 99}, "format version 99, this program reads version 2"),
         ({"config": {}}, "its settings: name"),
         ({"config": {"name": "x", "surplus": 1}}, "its settings: "),
         ({"config": []}, "its settings: "),

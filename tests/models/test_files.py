@@ -176,7 +176,7 @@ def test_header_says_what_is_inside(saved):
     del content["checksum"]
     assert config == small_config().model_dump(mode="json")
     assert content == {
-        "version": 1,
+        "version": 2,
         "kind": "lsgm",
         "image_shape": [1, 6, 6],
         "latent_shape": [6, 4, 4],

@@ -1,4 +1,4 @@
-"""f_mnist, f_cifar10: predictions of the score networks, and a vector-Jacobian product."""
+"""f_mnist, f_cifar10, f_cifar10_nf: predictions of the score networks, and a vector-Jacobian product."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lsgm.models import MixedScorePrior
 
 from .case import Case
 from .cases_sde import PRECISIONS
+from .cases_vae import NARROW
 from .official_networks import build, load_prior
 from .vectors import Vectors
 
@@ -38,5 +39,5 @@ def _found(prior: MixedScorePrior, vectors: Vectors) -> dict[str, Tensor]:
         }
 
 
-CASES = [Case(file, "score network", "sgm/.*__f..", narrow) for file in ("f_mnist", "f_cifar10")]
+CASES = [Case(file, "score network", "sgm/.*__f..", narrow) for file in NARROW]
 EXCLUSIONS = []  # in cases_vae, with those of the VAEs

@@ -1,4 +1,4 @@
-"""f_mnist, f_cifar10, f_full_mnist: forward passes of the VAEs, in both modes of their batch norms."""
+"""f_mnist, f_cifar10, f_cifar10_nf, f_full_mnist: forward passes of the VAEs, in both modes of their batch norms."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from .cases_sde import PRECISIONS
 from .official_networks import build, load_vae
 from .vectors import Vectors
 
-KAPPA = 0.6
+KL_COEFF = 0.6
 """KL coefficient of the balanced sums."""
+NARROW = ("f_mnist", "f_cifar10", "f_cifar10_nf")
 
 
 class Pass:
@@ -52,13 +53,14 @@ class Pass:
             "recon_loss": self.vae.reconstruction(result.params, self.x),
             "decoder_mean": self.vae.output.mean(result.params),
             "alpha_i": sizes,
-            f"kl_balance_coeffs_{KAPPA}": coefficients,
-            f"balanced_kl_{KAPPA}": KAPPA * torch.stack(kl, dim=1) @ coefficients,
+            f"kl_balance_coeffs_{KL_COEFF}": coefficients,
+            f"balanced_kl_{KL_COEFF}": KL_COEFF * torch.stack(kl, dim=1) @ coefficients,
         }
         for index, posterior in enumerate(posteriors):
             found[f"mu_q_{index:02}"] = posterior.mean
             found[f"log_sig_q_{index:02}"] = posterior.log_sigma
             found[f"z_{index:02}"] = result.latents[index]
+            found[f"z_before_nf_{index:02}"] = posterior.sample(self.noises[index])
             found[f"log_q_{index:02}"] = result.log_q[index]
             found[f"kl_{index:02}"] = kl[index]
         return {f"{mode}/{name}{self.suffix}": value for name, value in found.items()}
@@ -108,7 +110,7 @@ def _recorded(vectors: Vectors, results: dict[str, Tensor]) -> dict[str, Tensor]
 
 
 CASES = [
-    *(Case(file, "VAE", "(eval|train|post_train|sample)/.*", narrow) for file in ("f_mnist", "f_cifar10")),
+    *(Case(file, "VAE", "(eval|train|post_train|sample)/.*", narrow) for file in NARROW),
     Case("f_full_mnist", "both networks at full width", "eval/.*|sgm/eps_out__f..", full_width),
 ]
-EXCLUSIONS = [Exclusion("f_(mnist|cifar10|full_mnist)", "x|noise_..|sgm/(z_t|t|vjp_noise)", "inputs")]
+EXCLUSIONS = [Exclusion("f_(mnist|cifar10|cifar10_nf|full_mnist)", "x|noise_..|sgm/(z_t|t|vjp_noise)", "inputs")]

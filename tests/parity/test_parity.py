@@ -37,7 +37,7 @@ def test_every_value_is_compared_or_excluded_with_a_reason(reference: Path) -> N
 
 def test_every_tensor_of_the_weight_files_reaches_a_network(reference: Path) -> None:
     """The state dicts are inputs: loading is strict about names that are missing or left over."""
-    loaded = {f"{file}_{part}_state.pt" for file in ("f_mnist", "f_cifar10") for part in ("vae", "sgm")}
+    loaded = {f"{file}_{part}_state.pt" for file in ("f_mnist", "f_cifar10", "f_cifar10_nf") for part in ("vae", "sgm")}
     assert {path.name for path in reference.glob("*.pt")} == loaded
 
 

@@ -18,16 +18,25 @@ from lsgm.training.step.regions import prepared_regions, regions
 
 RECOMPUTED = train_settings(checkpoint_activations=True)
 COMPILED = train_settings(compile=True)
-CASES = ("pretraining", "algorithm 1", "algorithm 2 disjoint", "algorithm 3", "prior only")
+# Balancing, and float16 with algorithm 3, differentiate one graph twice.
+CASES = (
+    "pretraining",
+    "prior only",
+    *(f"algorithm {number}{balanced}" for number in ("1", "2", "2 disjoint", "3") for balanced in ("", ", balanced")),
+    "algorithm 1, official, balanced",
+)
 
 
 def network_of(stage: Stage) -> torch.nn.Module:
     return torch.nn.ModuleDict(stage.networks)
 
 
-def step(case: str, settings: LoopConfig, dropout: float) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
+def step(
+    case: str, settings: LoopConfig, dropout: float, parts: int = 1, precision: str = "float32"
+) -> tuple[list[torch.Tensor], dict[str, torch.Tensor]]:
     """Gradients of a step, and the state after it; batch norms are in training mode."""
-    stage = build_stage(case, 1, dropout, is_frozen=False)
+    stage = build_stage(case, parts, dropout, is_frozen=False)
+    stage.precision.__init__(precision, stage.device)
     network = network_of(stage)
     with prepared_regions(network, settings):
         found = gradients_of(stage)
@@ -41,7 +50,20 @@ def test_what_is_computed_twice_is_the_same(case):
     with exact():
         expected, state = step(case, train_settings(), dropout)
         found, other = step(case, RECOMPUTED, dropout)
-    assert all(torch.equal(left, right) for left, right in zip(found, expected, strict=True))
+    check_same(found, expected, state, other)
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+@pytest.mark.parametrize("case", ["algorithm 1", "algorithm 3", "algorithm 3, balanced"])
+def test_in_half_precision_and_in_parts_too(case, precision):
+    with exact():
+        expected, state = step(case, train_settings(), 0.2, 2, precision)
+        found, other = step(case, RECOMPUTED, 0.2, 2, precision)
+    check_same(found, expected, state, other)
+
+
+def check_same(found, expected, state, other) -> None:
+    assert found and all(torch.equal(left, right) for left, right in zip(found, expected, strict=True))
     assert state.keys() == other.keys()
     assert all(torch.equal(value, other[name]) for name, value in state.items())
 

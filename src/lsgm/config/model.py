@@ -37,7 +37,6 @@ class VaeConfig(Section):
     num_cells_per_group: int = Field(2, ge=1, description="residual cells per group of the encoder")
     num_cells_per_group_decoder: int | None = Field(None, ge=1, description="the decoder's; null: as the encoder's")
     num_flows: int = Field(0, ge=0, description="pairs of autoregressive flows per group")
-    flow_activations: Literal[1, 2] = Field(2, description="ELUs in a row before the last convolution of a flow")
     progressive_input: Literal["none", "input_skip"] = "none"
     use_se: bool = Field(True, description="squeeze and excitation in every residual cell")
     log_sigma_limit: float = Field(5.0, gt=0, description="L: soft clamp of the posterior's log standard deviation")

@@ -20,7 +20,7 @@ from lsgm.config.text_files import parse_json
 from lsgm.data.source_files import refusing_damage
 
 METADATA_KEY = "lsgm_model"
-VERSION = 1
+VERSION = 2
 MAX_SIDE = 2**16
 CURE = "copy or make it again"
 KIND_NAMES = {"vae": "a VAE", "lsgm": "an LSGM"}
@@ -140,7 +140,10 @@ def _content(metadata: Mapping[str, str], source: str) -> dict[str, Any]:
         raise ConfigError(f"{source}: damaged, its header cannot be read; {CURE}")
     version = content["version"]
     if version != VERSION:
-        raise ConfigError(f"{source}: format version {version}, this program reads version {VERSION}; make it again")
+        raise ConfigError(
+            f"{source}: format version {version}, this program reads version {VERSION}: its networks or settings "
+            "are others; train or import the model again"
+        )
     return content
 
 

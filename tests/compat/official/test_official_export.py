@@ -24,7 +24,7 @@ SIZES = {
 
 
 @pytest.mark.parametrize("is_vae", [False, True])
-@pytest.mark.parametrize("name", ["f_mnist", "f_cifar10"])
+@pytest.mark.parametrize("name", ["f_mnist", "f_cifar10", "f_cifar10_nf"])
 def test_published_weights_come_back_under_their_names(
     reference: Path, tmp_path: Path, name: str, is_vae: bool
 ) -> None:

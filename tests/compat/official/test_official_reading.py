@@ -17,7 +17,7 @@ from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_g
 from lsgm.compat import official
 from lsgm.config import ConfigError
 
-RAW_SHAPES = {"f_mnist": (1, 28, 28), "f_cifar10": (3, 32, 32)}
+RAW_SHAPES = {"f_mnist": (1, 28, 28), "f_cifar10": (3, 32, 32), "f_cifar10_nf": (3, 32, 32)}
 
 
 def published(reference: Path, name: str, stage: int) -> dict:

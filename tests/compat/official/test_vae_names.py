@@ -56,7 +56,7 @@ def test_there_and_back(arch: str, settings: dict[str, object]) -> None:
     assert len(official) == len(ours) + len(plain)
 
 
-@pytest.mark.parametrize("name", ["f_mnist", "f_cifar10"])
+@pytest.mark.parametrize("name", ["f_mnist", "f_cifar10", "f_cifar10_nf"])
 def test_recorded_state_dicts(reference: Path, name: str) -> None:
     state = torch.load(reference / f"{name}_vae_state.pt", weights_only=True)
     arguments = json.loads((reference / f"{name}.json").read_text())["config"]["vada_args"]

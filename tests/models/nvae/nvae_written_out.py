@@ -156,7 +156,7 @@ class WrittenOut:
         # Depth-wise: input and output are the same channel, so only the position counts.
         mask = flow_mask(1, 1, 5, 1, 1, False, mirror)
         second = self.conv(f"{name}.conv.convz.2", F.elu(first), groups=6 * c, mask=mask)
-        last = F.elu(second) if self.config.flow_activations == 1 else F.elu(F.elu(second))
+        last = F.elu(second)
         return z - self.conv(f"{name}.mu.conv_0", last, mask=flow_mask(c, 6 * c, 1, 1, 6, False, mirror))
 
     # 1.4, downwards

@@ -39,7 +39,7 @@ CONFIGS = {
         | {"num_channels_decoder": 7, "num_groups_per_scale": 3, "num_pre_post_cells": 1, "num_flows": 1}
     ),
     "bnswish, without progressive input": THREE_SCALES.model_copy(
-        update={"arch": "res_bnswish", "progressive_input": "none", "num_channels_decoder": None, "flow_activations": 1}
+        update={"arch": "res_bnswish", "progressive_input": "none", "num_channels_decoder": None}
     ),
 }
 

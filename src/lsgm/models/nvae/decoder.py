@@ -36,7 +36,7 @@ class LatentGroup(nn.Module):
         encoder_width, width = config.num_channels * mult, config.decoder_channels * mult
         self.encoder_combiner = None if is_first else WNConv2d(width, encoder_width, 1)
         self.sampler = Sampler(encoder_width, num_latent, config.log_sigma_limit)
-        self.flows = flow_pairs(num_latent, config.num_flows, config.flow_activations)
+        self.flows = flow_pairs(num_latent, config.num_flows)
         self.latent_conv = WNConv2d(num_latent, num_latent, 3)
         self.decoder_combiner = WNConv2d(width + num_latent, width, 1)
         self.cells = nn.Sequential(*cells(CELLS[config.arch].decoder, width, config.decoder_cells, config.use_se))

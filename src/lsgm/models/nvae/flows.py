@@ -66,18 +66,15 @@ def _mask_out(num_latent: int) -> Tensor:
 
 
 class AutoregressiveShift(nn.Module):
-    """One flow, z - mu(z), mu being three masked convolutions with ELU between them.
+    """One flow, z - mu(z), mu being three masked convolutions with one ELU between each two.
 
     Args:
         num_latent: z, channels of the group.
         mirror: let each pixel see those after it, in raster order, instead of those before it.
-        activations: ELUs in a row before the last convolution. The published network has two: the block of the first
-            two convolutions ends with one, and the last layer begins with one.
     """
 
-    def __init__(self, num_latent: int, mirror: bool, activations: int = 2) -> None:
+    def __init__(self, num_latent: int, mirror: bool) -> None:
         super().__init__()
-        self.activations = activations
         width = EXPANSION * num_latent
         self.conv_in = WNConv2d(num_latent, width, 3, bias=False, mask=partial(_mask_in, num_latent, mirror))
         self.depthwise = WNConv2d(
@@ -90,13 +87,11 @@ class AutoregressiveShift(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Map (B, z, r, r) to (B, z, r, r)."""
         hidden = self.depthwise(F.elu(self.conv_in(z)))
-        for _ in range(self.activations):
-            hidden = F.elu(hidden)
-        return z - self.conv_out(hidden)
+        return z - self.conv_out(F.elu(hidden))
 
 
-def flow_pairs(num_latent: int, num_pairs: int, activations: int = 2) -> nn.Sequential:
+def flow_pairs(num_latent: int, num_pairs: int) -> nn.Sequential:
     """Return `num_pairs` times [a flow, a mirrored flow]; the identity if that is none."""
     return nn.Sequential(
-        *(AutoregressiveShift(num_latent, mirror, activations) for _ in range(num_pairs) for mirror in (False, True))
+        *(AutoregressiveShift(num_latent, mirror) for _ in range(num_pairs) for mirror in (False, True))
     )

@@ -82,29 +82,33 @@ def _recomputed(region: nn.Module) -> Callable[..., Tensor]:
 
 
 def _first_and_second_pass(region: nn.Module) -> tuple[AbstractContextManager, AbstractContextManager]:
-    return nullcontext(), _second_pass(region)
+    return nullcontext(), _SecondPass(region)
 
 
-@contextmanager
-def _second_pass(region: nn.Module) -> Iterator[None]:
-    """Inside the block, a forward pass leaves nothing behind in the region."""
-    weights = [(layer, layer.last_weight) for layer in region.modules() if isinstance(layer, WNConv2d)]
-    statistics = [
-        (norm, name, buffer)
-        for norm in region.modules()
-        if isinstance(norm, _BatchNorm) and norm.training
-        for name, buffer in norm.named_buffers(recurse=False)
-    ]
-    # Copies move in their stead: without any, a norm would not save as many tensors as in the first pass.
-    for norm, name, buffer in statistics:
-        setattr(norm, name, buffer.clone())
-    try:
-        yield
-    finally:
-        for layer, weight in weights:
-            layer.last_weight = weight
-        for norm, name, buffer in statistics:
-            setattr(norm, name, buffer)
+class _SecondPass(AbstractContextManager):
+    """Inside the block, a forward pass leaves nothing behind in the region.
+
+    It may be entered again: a graph that is differentiated twice is computed again twice.
+    """
+
+    def __init__(self, region: nn.Module) -> None:
+        self._region = region
+        self._undo: list[tuple[nn.Module, str, object]] = []
+
+    def __enter__(self) -> None:
+        layers = [layer for layer in self._region.modules() if isinstance(layer, WNConv2d)]
+        self._undo = [(layer, "last_weight", layer.last_weight) for layer in layers]
+        for norm in self._region.modules():
+            if isinstance(norm, _BatchNorm) and norm.training:
+                # Copies move in their stead: without any, a norm would not save as many tensors as in the first pass.
+                for name, buffer in list(norm.named_buffers(recurse=False)):
+                    self._undo.append((norm, name, buffer))
+                    setattr(norm, name, buffer.clone())
+
+    def __exit__(self, *error: object) -> None:
+        for module, name, value in self._undo:
+            setattr(module, name, value)
+        self._undo = []
 
 
 def _compiler(section: str, device: torch.device, count: int) -> AbstractContextManager:
