@@ -135,6 +135,8 @@ class TrainConfig(LoopConfig):
     sr_coeff_sgm: float = Field(1.0e-2, ge=0)
     sr_sgm_convs: bool = Field(False, description="include the score network's convolutions in the spectral term")
     official_spectral: bool = Field(
-        False, description="parity switch: the spectral term is computed in the type that the networks run in"
+        False,
+        description="parity switch: the spectral term is computed in the type that the networks run in, and leaves out "
+        "convolutions that resample with FIR filters",
     )
     drop_inactive: bool = Field(False, description="mask latent channels whose KL is below 0.1 nat at the start")

@@ -141,14 +141,15 @@ class JointStage:
     def _build_problem(self) -> algorithms.JointProblem:
         settings, model, objective = self._settings, self.model, self._config.objective
         vae_coefficient = settings.sr_coeff_vae if settings.train_vae else 0.0
-        reduced = self.precision.reduced if settings.official_spectral else None
+        official = settings.official_spectral
+        reduced = self.precision.reduced if official else None
         return algorithms.JointProblem(
             model=model,
             vae_parameters=self.branches["vae"].parameters if settings.train_vae else [],
             prior_parameters=self.branches["prior"].parameters,
-            vae_regulariser=Regulariser(model.vae, vae_coefficient, True, self.seed, "vae", reduced),
+            vae_regulariser=Regulariser(model.vae, vae_coefficient, True, self.seed, "vae", official, reduced),
             prior_regulariser=Regulariser(
-                model.prior, settings.sr_coeff_sgm, settings.sr_sgm_convs, self.seed, "prior", reduced
+                model.prior, settings.sr_coeff_sgm, settings.sr_sgm_convs, self.seed, "prior", official, reduced
             ),
             precision=self.precision,
             ema=self.ema if objective.update_q_ema else None,

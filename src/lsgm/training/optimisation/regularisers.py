@@ -2,8 +2,10 @@
 
     R = sum over convolutions sigma_max(W) + sum over norms max_c |gamma_c|
 
-The VAE's convolutions count with the weight after weight normalisation; of the score network only the convolutions
-count, not the linear layers, and only if asked for.
+The VAE's convolutions count with the weight after weight normalisation; of the score network all convolutions count,
+not the linear layers, and only if asked for. The published code leaves out those that resample with FIR filters
+(`progressive` or `progressive_input` = residual with `fir`), since they are of another class there. Nothing about their
+weights is different, so here they count, unless the parity switch `train.official_spectral` is on.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+
+from lsgm.models.score.conv_resampling import ConvDown, ConvUp
 
 from .spectral import SpectralNorms
 
@@ -41,6 +45,7 @@ class Regulariser:
         with_convolutions: whether the spectral term is in R.
         seed: for the power iteration.
         purpose: distinguishes the networks' draws.
+        official: parity switch, leaves out convolutions that resample with FIR filters.
         reduced: parity switch, the type in which the power iteration multiplies; see `SpectralNorms`.
 
     Attributes:
@@ -55,6 +60,7 @@ class Regulariser:
         with_convolutions: bool,
         seed: int,
         purpose: str,
+        official: bool = False,
         reduced: torch.dtype | None = None,
     ) -> None:
         self.coefficient = coefficient
@@ -62,8 +68,9 @@ class Regulariser:
         device = next((weight.device for weight in network.parameters()), None)
         weights, shapes = [], []
         if with_convolutions and coefficient:
+            left_out = _fir_convolutions(network) if official else set()
             for module in network.modules():
-                if _is_convolution(module):
+                if _is_convolution(module) and module not in left_out:
                     weights.append(_effective_weight(module))
                     shapes.append(module.weight.shape)
         self.spectral = SpectralNorms(weights, shapes, seed, purpose, device, reduced) if weights else None
@@ -95,6 +102,11 @@ class Regulariser:
 
 def _is_convolution(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d) or hasattr(module, "normalised_weight")
+
+
+def _fir_convolutions(network: nn.Module) -> set[nn.Module]:
+    resampling = (module for module in network.modules() if isinstance(module, (ConvDown, ConvUp)))
+    return {module.conv for module in resampling if module.filter is not None}
 
 
 def _effective_weight(module: nn.Module) -> Callable[[], Tensor]:
