@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lsgm.config import ConfigError, DataConfig
-from lsgm.data import TrainBatches, eval_batches
+from lsgm.data import TrainBatches, eval_batches, part_of
 
 IMAGES = torch.arange(10, dtype=torch.uint8).view(10, 1, 1, 1).expand(-1, 1, 4, 4).contiguous()
 GREY = torch.full((10, 1, 4, 4), 128, dtype=torch.uint8)
@@ -83,8 +83,17 @@ def test_evaluation_rows_do_not_depend_on_the_batch_size():
     assert not torch.equal(rows[1][0], rows[1][1])
 
 
-def test_evaluation_limit_is_a_prefix():
+def test_a_part_is_a_keyed_draw_without_replacement():
+    draws = [part_of(1000, limit) for limit in (10, 100, 999)]
+    for drawn, limit in zip(draws, (10, 100, 999), strict=True):
+        assert len(set(drawn)) == limit and drawn == sorted(drawn) and drawn == part_of(1000, limit)
+    assert set(draws[0]) < set(draws[1]) < set(draws[2])
+    assert 300 < sum(draws[1]) / 100 < 700, "spread over the whole set"
+    assert part_of(5, None) == part_of(5, 5) == part_of(5, 9) == [0, 1, 2, 3, 4]
+
+
+def test_rows_of_a_part_are_those_of_the_whole():
     full = torch.cat([x for _, x in eval_batches(GREY, config(binarise=True), 4, seed=2)])
     some = torch.cat([x for _, x in eval_batches(GREY, config(binarise=True), 3, seed=2, limit=7)])
-    assert torch.equal(some, full[:7])
+    assert torch.equal(some, full[torch.tensor(part_of(10, 7))])
     assert sum(len(indices) for indices, _ in eval_batches(GREY, config(), 4, seed=2, limit=99)) == 10

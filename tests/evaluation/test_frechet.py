@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lsgm.config import ConfigError, FrechetConfig
+from lsgm.data import part_of
 from lsgm.evaluation.frechet import FEATURES, GaussianStatistics, build_features, frechet_distance, gaussian_distance
 from lsgm.evaluation.frechet.extractor import find_weights
 
@@ -87,8 +88,11 @@ def test_few_images_give_a_warning():
 def test_number_of_reference_images():
     config = RANDOM.model_copy(update={"num_reference": 70})
     real = images(100)
-    result = frechet_distance(real[:70], real, config)
+    result = frechet_distance(real[torch.tensor(part_of(100, 70))], real, config)
     assert (result.num_reference, result.value) == (70, pytest.approx(0, abs=1e-8))
+    assert "70 of 100 real images, drawn" in result.protocol
+    ordered = torch.cat([torch.zeros_like(real), real])
+    assert frechet_distance(real, ordered, config).value > 10 * frechet_distance(ordered[50:150], ordered, config).value
 
 
 def test_official_processes_average_the_parts_of_the_samples():

@@ -7,8 +7,8 @@ import torch
 from toy_gaussian import GaussianPrior, sde_named
 from toy_vae import SIZES, LinearVae, ToyModel, toy_config, toy_images
 
-from lsgm.data import eval_batches
-from lsgm.evaluation import evaluate_nelbo, posterior_noise, standard_normal_log_prob
+from lsgm.data import eval_batches, part_of
+from lsgm.evaluation import evaluate_nelbo, importance_weighted_bound, posterior_noise, standard_normal_log_prob
 from lsgm.randomness import normal
 from lsgm.sampling import NumericalError, SolverError
 from lsgm.sde import SDES
@@ -125,11 +125,28 @@ def test_result_does_not_depend_on_batch_size(solver, probe):
     )
 
 
-def test_number_of_images_is_limited():
+@pytest.mark.parametrize("batch_size", [3, 100])
+def test_a_part_of_the_images_is_drawn(batch_size):
+    """An image's own number does not depend on the part that it is in."""
     model, images = ToyModel(LinearVae()), toy_images(7)
-    some = evaluate_nelbo(model, images, toy_config(num_images=4, batch_size=3), 1, CPU)
+    some = evaluate_nelbo(model, images, toy_config(num_images=4, batch_size=batch_size), 1, CPU)
     every = evaluate_nelbo(model, images, toy_config(), 1, CPU)
-    assert some.num_images == 4 and torch.equal(some.per_image, every.per_image[:4])
+    assert some.num_images == 4
+    torch.testing.assert_close(some.per_image, every.per_image[part_of(7, 4)], rtol=1e-6, atol=0)
+
+
+def test_a_part_of_an_ordered_set_is_like_the_whole():
+    """One class is constant and comes first, the other is noise: the first 40 images would be of one class."""
+    images = toy_images(200)
+    images[:100] = 0
+    model = ToyModel(LinearVae())
+    some = evaluate_nelbo(model, images, toy_config(num_images=40), 1, CPU)
+    every = evaluate_nelbo(model, images, toy_config(), 1, CPU)
+    assert abs(some.mean_nats - every.mean_nats) < 3 * some.stderr_nats
+    bound = importance_weighted_bound(model, images, toy_config(num_images=40, num_iw_samples=1), 1, CPU)
+    torch.testing.assert_close(bound.per_image, some.per_image, rtol=1e-5, atol=1e-5)
+    first = every.per_image[:40].mean().item()
+    assert abs(first - every.mean_nats) > 3 * some.stderr_nats, "the two classes differ enough for this to be a test"
 
 
 def test_mean_over_the_authors_processes():

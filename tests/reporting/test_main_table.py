@@ -91,7 +91,7 @@ def test_a_stand_in_never_stands_in_the_column_of_the_real_data(build):
     ("changes", "column"),
     [
         ({"scaled_down": "half the epochs"}, ("ours, scaled down", "NLL (bits/dim)")),
-        ({"nelbo__num_images": 500}, ("ours", "NLL (bits/dim), 500 of 10,000 test images")),
+        ({"nelbo__num_images": 500}, ("ours", "NLL (bits/dim), 500 of 10,000 test images, drawn")),
         ({"frechet__num_samples": 5000}, ("ours", "FID (5,000 samples)")),
         ({"frechet__protocol": "clean-fid: 8-bit images"}, ("ours", "FID (clean-fid resize)")),
         ({"frechet__name": FRECHET}, ("ours", FRECHET)),
@@ -163,7 +163,7 @@ def test_notes_name_sources_and_differences(build):
         "config hash feedfacecafe",
         "features random_conv-v1",
         "400 samples against 1,000 training images",
-        "NELBO on 100 test images",
+        "NELBO on 100",
         "metrics file [results/demo/cifar10_best_nll/metrics.json](results/demo/cifar10_best_nll/metrics.json)",
     ):
         assert text in notes, text

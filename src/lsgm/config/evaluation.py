@@ -94,7 +94,7 @@ class NelboConfig(Section):
         "own probe (null: 1); at least 2 give a standard error of the probes",
     )
     batch_size: int = Field(100, ge=1)
-    num_images: int | None = Field(None, ge=1, description="first images of the test set; null: all")
+    num_images: int | None = Field(None, ge=1, description="of the test set, drawn with a fixed seed; null: all")
     official_probes: bool = Field(
         False, description="parity switch: adaptive steps, and Gaussian probes drawn anew at every evaluation"
     )
@@ -136,7 +136,9 @@ class FrechetConfig(Section):
         "paper", description="how images reach the Inception network: bilinear as in the paper, or clean-fid's bicubic"
     )
     reference: Literal["train", "train and test"] = Field("train", description="real images to compare with")
-    num_reference: int | None = Field(50_000, ge=1, description="reference images at most; null: all")
+    num_reference: int | None = Field(
+        50_000, ge=1, description="reference images at most, drawn with a fixed seed; null: all"
+    )
     official_processes: int = Field(
         1, ge=1, description="parity switch: means and covariances of so many parts are averaged, not pooled"
     )

@@ -44,7 +44,9 @@ class FiguresConfig(Section):
         1.0e-7, gt=0, description="tolerance of the ODE's solution with which latents of all samplers are compared"
     )
     reference_samples: int = Field(100, ge=1, description="how many latents are compared, the first ones")
-    variance_images: int = Field(1000, ge=2, description="first training images on which the variance is measured")
+    variance_images: int = Field(
+        1000, ge=2, description="training images on which the variance is measured, drawn with a fixed seed"
+    )
     variance_times: int = Field(16, ge=1, description="times per image and time distribution")
     cost_samplers: tuple[dict[str, Setting], ...] = Field(
         COST_SAMPLERS,

@@ -1,6 +1,6 @@
 """Data sets: readers to one checked array file, and batches of network inputs from it (method 7.3, experiments 1)."""
 
-from .batches import TrainBatches, eval_batch, eval_batches
+from .batches import TrainBatches, eval_batch, eval_batches, part_of
 from .prepared import Dataset, DataSummary, image_shape, load_dataset, prepare
 from .raw import RawImages
 from .readers import READERS
@@ -16,6 +16,7 @@ __all__ = [
     "eval_batches",
     "image_shape",
     "load_dataset",
+    "part_of",
     "prepare",
     "to_model_input",
 ]

@@ -6,7 +6,7 @@ The order is a permutation keyed by (seed, epoch); binarisation and flips are ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from lsgm.config import ConfigError, DataConfig
 from lsgm.randomness import permutation, uniform, uniform_rows
 
 from .transforms import to_model_input
+
+PART_SEED = 0
 
 
 class TrainBatches:
@@ -84,6 +86,24 @@ class TrainBatches:
         return to_model_input(images, self._config, uniforms, flips)
 
 
+def part_of(count: int, limit: int | None) -> list[int]:
+    """Which images make up a part of a set that is measured or shown: a keyed draw without replacement.
+
+    The first images would be those of one class where a set is ordered. The draw does not depend on a run's seed, so
+    that runs are compared on the same images; a smaller part lies within a larger one.
+
+    Args:
+        count: images of the whole set.
+        limit: images wanted at most; None for all.
+
+    Returns:
+        Increasing indices, min(count, limit) of them.
+    """
+    if limit is None or limit >= count:
+        return list(range(count))
+    return permutation(count, PART_SEED, "part of a set")[:limit].sort().values.tolist()
+
+
 def eval_batches(
     images: Tensor, config: DataConfig, batch_size: int, seed: int, limit: int | None = None
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -94,21 +114,21 @@ def eval_batches(
         config: how images become inputs.
         batch_size: images per batch; the last may be smaller. The rows do not depend on it.
         seed: with the index of an image it decides its binarisation.
-        limit: only the first `limit` images.
+        limit: only a part of so many images, see `part_of`.
 
     Yields:
         Indices int64 (B,) and inputs float32 (B, C, H + 2 pad, W + 2 pad), on the device of the images.
     """
-    count = len(images) if limit is None else min(limit, len(images))
-    for start in range(0, count, batch_size):
-        indices = range(start, min(start + batch_size, count))
+    part = part_of(len(images), limit)
+    for start in range(0, len(part), batch_size):
+        indices = part[start : start + batch_size]
         yield torch.tensor(indices), eval_batch(images, config, indices, seed)
 
 
-def eval_batch(images: Tensor, config: DataConfig, indices: range, seed: int) -> Tensor:
-    """Network inputs of the images with some consecutive indices, as in `eval_batches`."""
+def eval_batch(images: Tensor, config: DataConfig, indices: Sequence[int], seed: int) -> Tensor:
+    """Network inputs of the images with these indices, as in `eval_batches`."""
     uniforms = None
     if config.binarise:
         rows = uniform_rows(indices, images.shape[1:], seed, "evaluation binarisation")
         uniforms = rows.to(images.device)
-    return to_model_input(images[indices.start : indices.stop], config, uniforms)
+    return to_model_input(images[torch.tensor(indices, device=images.device)], config, uniforms)

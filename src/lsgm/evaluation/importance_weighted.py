@@ -15,9 +15,10 @@ from torch import Tensor
 
 from lsgm import distributed
 from lsgm.config import ConfigError, ExperimentConfig
+from lsgm.data import eval_batch
 from lsgm.sampling import NumericalError, evaluation_mode, require_finite
 
-from .nelbo import evaluation_batch, evaluation_batches
+from .nelbo import evaluation_batches
 from .posterior import draw_posterior, posterior_noise, standard_normal_log_prob
 from .units import mean_over_processes, standard_error
 
@@ -54,7 +55,7 @@ def importance_weighted_bound(
 
     Args:
         model: a VAE alone (`model.prior` None), on `device`.
-        images: uint8, (N, C, H, W), as stored; the first `evaluate.nelbo.num_images` count.
+        images: uint8, (N, C, H, W), as stored; the part of them that the NELBO is measured on.
         config: data preparation and the settings of `evaluate.nelbo`; its batch size is also the number of rows,
             images times draws, of one pass.
         seed: of binarisation and posterior draws, which depend on it, the image's index and k alone.
@@ -76,7 +77,8 @@ def importance_weighted_bound(
     batches = evaluation_batches(images, config)
 
     def measure(number: int) -> Tensor:
-        indices, x = evaluation_batch(images, config, batches[number], seed, device)
+        indices = batches[number]
+        x = eval_batch(images, config.data, indices, seed).to(device)
         per_pass = max(1, settings.batch_size // len(indices))
         weights = _log_weights(model.vae, x, indices, settings.num_iw_samples, per_pass, seed)
         require_finite(weights, "importance weights")

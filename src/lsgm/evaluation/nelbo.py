@@ -7,7 +7,7 @@ per image. For a VAE alone every group has the standard normal prior.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lsgm import distributed
 from lsgm.config import ExperimentConfig, NelboConfig
-from lsgm.data import eval_batch
+from lsgm.data import eval_batch, part_of
 from lsgm.sampling import NumericalError, Prior, evaluation_mode, every_channel_active, require_finite
 
 from .fixed_steps import change_by_halving, fixed_step_log_prob
@@ -42,7 +42,6 @@ class NelboTerms:
         cross_entropy: -log p(z).
         nfe: mean evaluations of the prior per solve; 0 for a VAE alone.
         probe_variance: of the cross entropy by the trace probes, nats²; NaN if they cannot tell, 0 for a VAE alone.
-        halving: NELBO of some images with half as many steps less the one with all, nats; None where it is not tried.
     """
 
     reconstruction: Tensor
@@ -50,7 +49,6 @@ class NelboTerms:
     cross_entropy: Tensor
     nfe: float
     probe_variance: Tensor
-    halving: Tensor | None = None
 
     @property
     def total(self) -> Tensor:
@@ -65,7 +63,6 @@ class NelboTerms:
             self.cross_entropy.cpu(),
             self.nfe,
             self.probe_variance.cpu(),
-            None if self.halving is None else self.halving.cpu(),
         )
 
 
@@ -111,7 +108,7 @@ def evaluate_nelbo(
 
     Args:
         model: LSGM or VAE alone (`model.prior` None), on `device`.
-        images: uint8, (N, C, H, W), as stored; the first `evaluate.nelbo.num_images` count.
+        images: uint8, (N, C, H, W), as stored; a part of `evaluate.nelbo.num_images` counts, see `data.part_of`.
         config: data preparation and the settings of `evaluate.nelbo`.
         seed: of binarisation, posterior draws and trace probes, which depend on it and the image's index alone.
         device: where the model is.
@@ -127,35 +124,36 @@ def evaluate_nelbo(
     batches = evaluation_batches(images, config)
 
     def measure(number: int) -> NelboTerms:
-        indices, x = evaluation_batch(images, config, batches[number], seed, device)
+        indices = batches[number]
+        x = eval_batch(images, config.data, indices, seed).to(device)
         noises = posterior_noise(model.vae.latent_shapes, indices, seed, 0, device)
         with torch.no_grad():
             draw = draw_posterior(model.vae, x, noises)
-        terms = nelbo_terms(model, draw, indices, settings, seed)
-        if number == 0 and model.prior is not None and settings.takes_fixed_steps:
-            few = slice(HALVING_IMAGES)
-            z0 = model.vae.join([group[few] for group in draw.latents[: model.vae.num_prior_groups]])
-            terms = replace(terms, halving=change_by_halving(model.prior, z0, indices[few], settings, seed))
-        return terms.cpu()
+        return nelbo_terms(model, draw, indices, settings, seed).cpu()
+
+    def halve(number: int) -> Tensor:
+        measured = [index for batch in batches for index in batch]
+        indices = [measured[place] for place in part_of(len(measured), HALVING_IMAGES)]
+        x = eval_batch(images, config.data, indices, seed).to(device)
+        noises = posterior_noise(model.vae.latent_shapes, indices, seed, 0, device)
+        with torch.no_grad():
+            latents = draw_posterior(model.vae, x, noises).latents
+        z0 = model.vae.join(latents[: model.vae.num_prior_groups])
+        return change_by_halving(model.prior, z0, indices, settings, seed).cpu()
 
     mask = every_channel_active(model.prior) if settings.official_mask else nullcontext()
     with evaluation_mode(model), mask:
         terms = distributed.collect(measure, len(batches), NumericalError, "batches of the NELBO")
-    return _summarise(terms, settings.official_processes)
+        halving = None
+        if model.prior is not None and settings.takes_fixed_steps:
+            (halving,) = distributed.collect(halve, 1, NumericalError, "checks of the step size")
+    return _summarise(terms, halving, settings.official_processes)
 
 
-def evaluation_batches(images: Tensor, config: ExperimentConfig) -> list[range]:
+def evaluation_batches(images: Tensor, config: ExperimentConfig) -> list[list[int]]:
     """Indices of the images that are measured, `evaluate.nelbo.batch_size` at a time."""
-    size, limit = config.evaluate.nelbo.batch_size, config.evaluate.nelbo.num_images
-    count = len(images) if limit is None else min(limit, len(images))
-    return [range(start, min(start + size, count)) for start in range(0, count, size)]
-
-
-def evaluation_batch(
-    images: Tensor, config: ExperimentConfig, indices: range, seed: int, device: torch.device
-) -> tuple[list[int], Tensor]:
-    """Indices and network inputs (B, C, H, W) on `device` of one batch."""
-    return list(indices), eval_batch(images, config.data, indices, seed).to(device)
+    size, part = config.evaluate.nelbo.batch_size, part_of(len(images), config.evaluate.nelbo.num_images)
+    return [part[start : start + size] for start in range(0, len(part), size)]
 
 
 def nelbo_terms(model: Lsgm, draw: PosteriorDraw, indices: list[int], settings: NelboConfig, seed: int) -> NelboTerms:
@@ -196,7 +194,7 @@ def _prior_log_prob(prior: Prior, z0: Tensor, indices: list[int], settings: Nelb
     return prior_log_prob(prior, z0, probes, settings)
 
 
-def _summarise(batches: list[NelboTerms], num_processes: int) -> NelboResult:
+def _summarise(batches: list[NelboTerms], halving: Tensor | None, num_processes: int) -> NelboResult:
     reconstruction, negative_entropy, cross_entropy, total = (
         torch.cat([getattr(batch, name).cpu().double() for batch in batches])
         for name in ("reconstruction", "negative_entropy", "cross_entropy", "total")
@@ -210,12 +208,11 @@ def _summarise(batches: list[NelboTerms], num_processes: int) -> NelboResult:
         num_images=total.numel(),
         nfe_mean=sum(batch.nfe for batch in batches) / len(batches),
         per_image=total,
-        errors=_errors(batches),
+        errors=_errors(batches, halving),
     )
 
 
-def _errors(batches: list[NelboTerms]) -> SolveErrors | None:
+def _errors(batches: list[NelboTerms], halving: Tensor | None) -> SolveErrors | None:
     if all(batch.nfe == 0 for batch in batches):
         return None
-    changes = [batch.halving for batch in batches if batch.halving is not None]
-    return solve_errors(torch.cat([batch.probe_variance for batch in batches]), changes[0] if changes else None)
+    return solve_errors(torch.cat([batch.probe_variance for batch in batches]), halving)

@@ -50,15 +50,16 @@ def entries(data: dict[str, Path], samples: dict[str, Path], backbones: dict[str
     import numpy as np
 
     from lsgm.cli.records.samples_file import read_samples
-    from lsgm.data import load_dataset
-    from lsgm.reporting.figures.figure5 import SampleBlock
+    from lsgm.data import load_dataset, part_of
+    from lsgm.reporting.figures.figure5 import GRID, SampleBlock
 
     blocks = []
     for run, file in data.items():
         if run not in samples or run not in backbones:
             raise ConfigError(f"figure 5: the run {run!r} of --data is missing in --samples or --backbone-samples")
         dataset = load_dataset(file)
-        panels = {"training images": dataset.train.numpy()}
+        shown = part_of(len(dataset.train), GRID[0] * GRID[1])
+        panels = {"training images": dataset.train[shown].numpy()}
         for label, path in (("VAE backbone", backbones[run]), ("LSGM", samples[run])):
             images, record = read_samples(path)
             # A model that cannot be sampled shows as an empty panel under its reason, not as a missing row.

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lsgm import distributed
 from lsgm.config import ConfigError, FrechetConfig
+from lsgm.data import part_of
 
 from .cache import cached_statistics
 from .extractor import FeatureExtractor, as_float
@@ -66,7 +67,7 @@ def frechet_distance(
         reference: real images (M, C, h, w), uint8, un-augmented and not binarised. Where the samples are larger by an
             even margin, the reference is zero-padded like the model's input (method 11: 28x28 sets are compared at
             32x32).
-        config: features, weights, number of reference images (the first ones), batch size, number of parts.
+        config: features, weights, number of reference images (a part, see `data.part_of`), batch size, number of parts.
         root: data root, where relative paths of weights start.
         device: where the features are computed.
         protocol: resize for Inception: clean-fid's own, or the paper's.
@@ -84,11 +85,15 @@ def frechet_distance(
     _check_parts(len(samples), config.official_processes)
     extractor = build_features(config, root, device, protocol)
     extractor.check((int(samples.shape[1]), int(samples.shape[2]), int(samples.shape[3])))
-    real = _pad_to(reference[: config.num_reference].cpu(), samples)
+    part = part_of(len(reference), config.num_reference)
+    kept = reference.cpu()[torch.tensor(part)]
+    real = _pad_to(kept, samples)
     ours = _sample_statistics(samples, extractor, config)
     theirs = cached_statistics(cache, real, extractor, lambda: _statistics(real, extractor, config.batch_size))
     remarks = [extractor.protocol]
-    if real.shape != reference[: config.num_reference].shape:
+    if len(part) < len(reference):
+        remarks.append(f"{len(part):,} of {len(reference):,} real images, drawn with a fixed seed")
+    if real.shape != kept.shape:
         remarks.append(f"real images zero-padded to {real.shape[2]}x{real.shape[3]}")
     if _is_eight_bit(samples):
         remarks.append("samples stored with 8 bits")

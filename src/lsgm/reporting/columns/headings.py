@@ -89,5 +89,5 @@ def _measure_of_seed(metrics: Metrics, column: Column, paper: PaperTable) -> str
     # For stand-ins and scaled-down runs the count stands in the notes: there is nothing to mistake them for.
     whole = counted is None or counted.num_images >= metrics.data.num_test
     if not whole and data_heading(metrics, paper) == OURS:
-        return f"{title}, {counted.num_images:,} of {metrics.data.num_test:,} test images"
+        return f"{title}, {counted.num_images:,} of {metrics.data.num_test:,} test images, drawn"
     return title

@@ -113,13 +113,20 @@ def _measurements(paper: PaperTable | None, run: Run) -> dict[str, str]:
     error = "± standard error" if len(run.seeds) == 1 else "± standard deviation over seeds"
     facts = {}
     if nelbo is not None:
-        facts["nelbo"] = f"NELBO on {nelbo.num_images:,} test images ({error})"
+        facts["nelbo"] = f"NELBO on {_drawn(nelbo.num_images, run)} test images ({error})"
         facts["nelbo nfe"] = _nfe("NFE of the NELBO", (metrics.nelbo and metrics.nelbo.nfe for metrics in measured))
     if nll is not None and (paper is None or "nll" in paper.columns):
-        facts["nll"] = f"NLL importance weighted, {nll.num_iw_samples:,} samples on {nll.num_images:,} test images"
+        facts["nll"] = (
+            f"NLL importance weighted, {nll.num_iw_samples:,} samples on {_drawn(nll.num_images, run)} test images"
+        )
     if paper is None or "fid" in paper.columns:
         facts |= _sampling(measured)
     return facts
+
+
+def _drawn(num_images: int, run: Run) -> str:
+    whole = run.metrics.data.num_test
+    return f"{num_images:,}" if num_images >= whole else f"{num_images:,} of {whole:,} (drawn)"
 
 
 def _sampling(measured: list[Metrics]) -> dict[str, str]:
