@@ -6,7 +6,8 @@ import chain
 import pytest
 import torch
 
-from lsgm.cli.jobs import data_files, machine
+from lsgm import data_files
+from lsgm.cli.jobs import machine
 from lsgm.cli.main import main
 from lsgm.data import READERS
 from lsgm.data.readers import celebahq256, cifar10, omniglot

@@ -1,8 +1,10 @@
 # What the rules share: which runs there are, their resolved settings, and the words that name them on a command line.
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
 
+from lsgm import data_files
 from lsgm.config import ConfigError
 from lsgm.config.catalogue import OFFICIAL, Catalogue
 from lsgm.config.plan import STAGES, dataset_key
@@ -103,8 +105,33 @@ def data_of(wildcards):
     return data_of_run(run_of(wildcards), wildcards.scale)
 
 
+def data_root():
+    """The folder of downloaded data sets; None if there is none."""
+    root = config["data_root"] or os.environ.get("LSGM_DATA")
+    return Path(root).expanduser() if root else None
+
+
+def listing(wildcards):
+    """Names, sizes and times of the files that a data set is read from, as a digest: it changes when they do."""
+    data = settings(run_of(wildcards), wildcards.scale).data
+    try:
+        return data_files.listing(data, data_root())
+    except ConfigError as error:
+        stop(error)
+
+
+@lru_cache(maxsize=None)
+def require_fit(run, scale):
+    """Refuse own images that the networks of a run cannot take, before anything is trained."""
+    try:
+        data_files.require_fit(settings(run, scale), data_root())
+    except ConfigError as error:
+        stop(error)
+
+
 def data_of_run(run, scale):
     """The prepared data set of a run at a scale."""
+    require_fit(run, scale)
     return f"results/{scale}/data/{dataset_key(settings(run, scale).data)}.safetensors"
 
 
@@ -120,10 +147,10 @@ def weights_of_run(run, scale):
     where it would lie; `lsgm evaluate` then says what is missing.
     """
     file = settings(run, scale).evaluate.frechet.weights_file
-    root = config["data_root"] or os.environ.get("LSGM_DATA")
+    root = data_root()
     if file is None or not (root or Path(file).is_absolute()):
         return []
-    path = Path(root or "").expanduser() / file
+    path = Path(root or "") / file
     if not path.is_file():
         stop(
             f"{run} needs the feature network {path}, which is absent; put it there, or set evaluate.frechet"

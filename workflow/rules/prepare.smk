@@ -13,6 +13,7 @@ rule prepare:
     params:
         settings=settings_words,
         fingerprint=fingerprint("prepare"),
+        listing=listing,
     message:
         "Prepare data set {wildcards.dataset}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min"
     shell:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .base import Section
+from .base import ConfigError, Section
 from .data import DataConfig
 from .diffusion import ObjectiveConfig, SdeConfig
 from .evaluation import EvaluateConfig, SampleConfig
@@ -92,6 +92,27 @@ class ExperimentConfig(Section):
         if self.train.train_vae and not self.is_vae:
             raise ValueError(
                 "train.train_vae = true, but with vae.arch = pixels there is no VAE to train; set it to false"
+            )
+
+    def require_sides(self, height: int, width: int) -> None:
+        """Refuse raw images of this size, in pixels, if the networks cannot take them; by arithmetic alone.
+
+        Raises:
+            ConfigError: the VAE cannot halve them often enough, or the score network needs other latents.
+        """
+        self.vae.require_sides(height, width, self.data.pad)
+        if self.is_vae:
+            return
+        if height != width:
+            raise ConfigError(
+                f"{self.name}: the score-based prior needs square images, and these are {height}x{width} pixels; "
+                "crop or pad them before"
+            )
+        side, levels = (height + 2 * self.data.pad) // self.vae.downsampling, len(self.prior.channel_mult)
+        if side % 2 ** (levels - 1):
+            raise ConfigError(
+                f"{self.name}: prior.channel_mult has {levels} levels, so the side of the latent must be a multiple of "
+                f"{2 ** (levels - 1)}, not {side} (images of {height}x{width} pixels); take fewer levels"
             )
 
     @property

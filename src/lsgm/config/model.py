@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from .base import Section
+from .base import ConfigError, Section
 
 PIXELS, INTENSITY = "pixels", "intensity"
 _KEYS_OF_PIXELS = ("arch", "output")
@@ -96,6 +96,28 @@ class VaeConfig(Section):
     def downsampling(self) -> int:
         """Factor between the image's side and that of the coarsest latents."""
         return 2 ** (self.num_preprocess_blocks + self.num_latent_scales - 1) if self.has_weights else 1
+
+    def require_sides(self, height: int, width: int, pad: int) -> None:
+        """Refuse images that cannot be halved as often as the settings ask.
+
+        Args:
+            height: of the raw images, in pixels.
+            width: likewise.
+            pad: zero pixels added at each side.
+
+        Raises:
+            ConfigError: with the next larger `data.pad` that helps, where there is one.
+        """
+        factor = self.downsampling
+        fits = [p for p in range(factor) if (height + 2 * p) % factor == 0 and (width + 2 * p) % factor == 0]
+        if pad % factor in fits:
+            return
+        padding = next((p for p in range(pad, pad + factor) if p % factor in fits), None)
+        cure = "resize or crop the images" if padding is None else f"set data.pad = {padding}"
+        raise ConfigError(
+            f"images of {height}x{width} pixels with data.pad = {pad} cannot be divided by {factor} = "
+            f"2^(vae.num_preprocess_blocks + vae.num_latent_scales - 1); {cure}, or lower one of these"
+        )
 
 
 class PriorConfig(Section):

@@ -1,85 +1,155 @@
 """Image files to arrays: one size and one mode per collection, no file trusted.
 
-Grey and RGB are read as they are; one-bit images become grey and palette images RGB, which loses nothing. Anything
-else (transparency, 16 bits, CMYK) is refused rather than converted silently.
+Grey and RGB of 8 bits are read as they are; one-bit images become grey and palette images RGB, which loses nothing, and
+an EXIF orientation is applied. What would change the picture is refused by name: transparency, more than 8 bits, CMYK
+and other colour spaces, several frames. Colour profiles other than sRGB are not applied, and counted in the notes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
+import re
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lsgm.config import ConfigError
+from lsgm.data_files import SUFFIXES, folder_files, name_bytes
 
 from .source_files import MAX_ARRAY_BYTES, read_bytes, refusing_damage
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 MAX_PIXELS = 2**26
 MAX_FILE_BYTES = 2**28
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF")
 """Decided by content, not by name: Pillow would hand an EPS file, whatever its name, to another program."""
+
+ORIENTATION, BITS_PER_SAMPLE = 274, 258  # tags of EXIF and TIFF
+TURNED = "turned as their EXIF orientation says"
+PROFILE = "with a colour profile other than sRGB, which is not applied"
 
 _LOSSLESS = {"L": "L", "RGB": "RGB", "1": "L", "P": "RGB"}
 
 
 @dataclass(frozen=True)
 class ImageStack:
-    """Images of a list of files: uint8 (N, C, H, W), and one checksum over all names and contents."""
+    """Images of a list of files.
+
+    Attributes:
+        images: uint8 (N, C, H, W).
+        checksum: over all names and contents.
+        notes: what was done to some of them, such as "2 images turned as their EXIF orientation says".
+    """
 
     images: np.ndarray
     checksum: str
+    notes: tuple[str, ...] = ()
 
 
-def decode_image(data: bytes, name: str) -> np.ndarray:
+@dataclass(frozen=True)
+class FolderListing:
+    """Image files below a folder, in order of their relative names, and how many files were left out, by reason."""
+
+    files: list[Path]
+    left_out: Mapping[str, int]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The files left out, as a note; nothing if there are none."""
+        if not self.left_out:
+            return ()
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.left_out.items()))
+        return (f"files left out: {reasons}",)
+
+
+def decode_image(data: bytes, name: str, counts: Counter[str] | None = None) -> np.ndarray:
     """Decode one image.
 
     Args:
         data: content of the file.
         name: the file, for messages.
+        counts: counts what was done to an image or left undone, by what it is.
 
     Returns:
         uint8 (C, H, W); C is 1 or 3.
 
     Raises:
-        ConfigError: not an image, damaged, larger than `MAX_PIXELS`, or of a mode that would lose something.
+        ConfigError: not an image, damaged, larger than `MAX_PIXELS`, or one that would not be the same picture.
     """
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     with refusing_damage(name, "an image", "replace or remove it"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ConfigError(f"{name}: {image.width}x{image.height} pixels; at most {MAX_PIXELS:,} are read")
-            if image.mode not in _LOSSLESS or (image.mode == "P" and "transparency" in image.info):
-                raise ConfigError(
-                    f"{name}: image mode {image.mode}; convert it to 8-bit RGB or grey without transparency"
-                )
-            pixels = np.asarray(image.convert(_LOSSLESS[image.mode]))
+            problem = _problem(image, data)
+            if problem is not None:
+                raise ConfigError(f"{name}: {problem}")
+            is_turned = image.getexif().get(ORIENTATION, 1) not in (0, 1)
+            has_profile = b"sRGB" not in (image.info.get("icc_profile") or b"sRGB")
+            # A TIFF is turned by Pillow itself while it is loaded; its tag is then gone.
+            upright = ImageOps.exif_transpose(image)
+            pixels = np.asarray(upright.convert(_LOSSLESS[image.mode]))
+    if counts is not None:
+        counts[TURNED] += is_turned
+        counts[PROFILE] += has_profile
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Image files below a folder, in order of their relative names; hidden files and linked folders are left out.
+def _problem(image: Image.Image, data: bytes) -> str | None:
+    """Why decoding would change the picture, and the cure; None if it would not."""
+    if getattr(image, "n_frames", 1) > 1:
+        return f"{image.n_frames} frames or pages; save each as a file of its own"
+    bits = _bits(image, data)
+    if bits > 8:
+        return f"{bits} bits per channel, of which 8 would be cut off; convert it to 8 bits"
+    if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
+        return "has transparency; flatten it onto a background"
+    if image.mode not in _LOSSLESS:
+        return f"image mode {image.mode}; convert it to 8-bit RGB or grey"
+    return None
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Bits per channel in the file, which Pillow cuts to 8 for some kinds without a word."""
+    if image.format == "PNG":
+        return data[24]
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))
+    if image.format == "PPM":
+        header = re.sub(rb"#[^\n]*", b"", data[:1000]).split(maxsplit=4)
+        has_maximum = header[0] in (b"P2", b"P3", b"P5", b"P6")
+        return int(header[3]).bit_length() if has_maximum else 8
+    return 16 if image.mode.startswith(("I", "F")) else 8
+
+
+def list_images(folder: Path) -> FolderListing:
+    """Find the image files below a folder, through linked files and folders; hidden ones are left out.
 
     Raises:
         ConfigError: a folder on the way may not be entered.
     """
+    files, left_out = [], Counter()
     with refusing_damage(str(folder), "a folder of images", "make it readable"):
-        files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-        visible = (path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-        return sorted(visible, key=lambda path: path.relative_to(folder).as_posix())
-
-
-def name_bytes(path: Path, base: Path) -> bytes:
-    """Name of a file relative to a folder, as bytes: a name need not be text in any encoding."""
-    return os.fsencode(path.relative_to(base).as_posix())
+        for path in folder_files(folder):
+            if any(part.startswith(".") for part in path.relative_to(folder).parts):
+                left_out["hidden"] += 1
+            elif path.suffix.lower() not in SUFFIXES:
+                left_out[f"with the ending {path.suffix.lower()}" if path.suffix else "without an ending"] += 1
+            elif not path.is_file():
+                left_out["links that lead nowhere"] += 1
+            else:
+                files.append(path)
+    return FolderListing(sorted(files, key=lambda path: path.relative_to(folder).as_posix()), left_out)
 
 
 def read_images(files: Sequence[Path], base: Path) -> ImageStack:
@@ -93,11 +163,12 @@ def read_images(files: Sequence[Path], base: Path) -> ImageStack:
         ConfigError: a file cannot be read, or two differ in size or mode (names both).
     """
     digest = hashlib.sha256()
+    counts: Counter[str] = Counter()
     images: np.ndarray | None = None
     for index, path in enumerate(files):
         data = read_bytes(path, MAX_FILE_BYTES)
         digest.update(name_bytes(path, base) + f"\0{hashlib.sha256(data).hexdigest()}\n".encode())
-        image = decode_image(data, str(path))
+        image = decode_image(data, str(path), counts)
         if images is None:
             if image.nbytes * len(files) > MAX_ARRAY_BYTES:
                 raise ConfigError(
@@ -113,7 +184,8 @@ def read_images(files: Sequence[Path], base: Path) -> ImageStack:
         images[index] = image
     if images is None:
         raise ConfigError(f"{base}: no image files")
-    return ImageStack(images, f"sha256:{digest.hexdigest()}")
+    notes = tuple(f"{count:,} images {what}" for what, count in counts.items() if count)
+    return ImageStack(images, f"sha256:{digest.hexdigest()}", notes)
 
 
 def _describe(shape: tuple[int, ...]) -> str:

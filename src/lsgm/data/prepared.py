@@ -87,6 +87,12 @@ def prepare(config: DataConfig, root: Path | None, out: Path, download: bool = F
         ConfigError: the source is absent or damaged, or `out` cannot be written.
     """
     raw = READERS[config.name](config, root, download)
+    for part in PARTS:
+        if len(getattr(raw, part)) < 2:
+            raise ConfigError(
+                f"{raw.title}: one {part} image, of which neither a standard error nor a distance can be taken; add "
+                f"images, or change data.num_{part} or data.test_fraction"
+            )
     arrays = {part: np.ascontiguousarray(getattr(raw, part)) for part in PARTS}
     digests = {part: _array_digest(array) for part, array in arrays.items()}
     header = {

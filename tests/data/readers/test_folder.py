@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import struct
+import zlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,8 @@ from PIL import Image
 
 from lsgm.config import ConfigError, DataConfig
 from lsgm.data import image_files
-from lsgm.data.readers.folder import read_folder, split_by_name
+from lsgm.data.readers.folder import read_folder
+from lsgm.data_files import own_path, split_by_name
 
 RNG = np.random.default_rng(0)
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 6\n%%EndComments\nshowpage\n%%EOF\n"
@@ -95,7 +99,7 @@ def test_truncated_images_are_named(tmp_path, suffix):
 def test_transparency_is_refused_and_lossless_modes_are_read(tmp_path):
     write(tmp_path / "train" / "a.png", mode="RGBA")
     write(tmp_path / "test" / "b.png", mode="RGBA")
-    with pytest.raises(ConfigError, match="image mode RGBA"):
+    with pytest.raises(ConfigError, match=r"a\.png: has transparency"):
         read(tmp_path)
     shutil.rmtree(tmp_path / "train")
     shutil.rmtree(tmp_path / "test")
@@ -135,3 +139,127 @@ def test_real_faces(data_root):
         pytest.skip("no folder celebahq_sample in the data root")
     config = DataConfig(name="folder", path="celebahq_sample", num_train=5, num_test=2)
     assert read_folder(config, data_root, False).train.shape == (5, 3, 256, 256)
+
+
+def save(path: Path, pixels: np.ndarray, **options) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def png_of_16_bits(path: Path, colour_type: int) -> None:
+    """A PNG of 16 bits per channel, which Pillow writes for grey only; 2 is RGB, 0 grey."""
+    channels = 3 if colour_type == 2 else 1
+    rows = b"".join(b"\0" + bytes(2 * channels * 8) for _ in range(8))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 8, 8, 16, colour_type, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    )
+
+
+GREY = RNG.integers(0, 256, (8, 8), dtype=np.uint8)
+RGB = RNG.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+CHANGED = {
+    "16-bit RGB png": ("a.png", lambda path: png_of_16_bits(path, 2), "16 bits"),
+    "16-bit grey png": ("a.png", lambda path: png_of_16_bits(path, 0), "16 bits"),
+    "16-bit tiff": ("a.tif", lambda path: Image.fromarray(GREY.astype(np.uint16) * 16).save(path), "16 bits"),
+    "float tiff": ("a.tif", lambda path: Image.fromarray(GREY.astype(np.float32)).save(path), "32 bits"),
+    "16-bit ppm": ("a.ppm", lambda path: path.write_bytes(b"P6\n# x\n2 2\n4095\n" + bytes(24)), "12 bits"),
+    "16-bit pgm": ("a.pgm", lambda path: path.write_bytes(b"P5 2 2 65535\n" + bytes(8)), "16 bits"),
+    "transparent colour of RGB": ("a.png", lambda path: save(path, RGB, transparency=(1, 2, 3)), "transparency"),
+    "transparent colour of grey": ("a.png", lambda path: save(path, GREY, transparency=7), "transparency"),
+    "grey with alpha": ("a.png", lambda path: Image.fromarray(GREY).convert("LA").save(path), "transparency"),
+    "webp with alpha": ("a.webp", lambda path: save(path, np.dstack([RGB, GREY])), "transparency"),
+    "CMYK": ("a.jpg", lambda path: Image.fromarray(RGB).convert("CMYK").save(path), "CMYK"),
+    "Lab": ("a.tif", lambda path: Image.fromarray(RGB).convert("LAB").save(path), "LAB"),
+    "animated png": (
+        "a.png",
+        lambda path: save(path, RGB, save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        "2 frames",
+    ),
+    "animated webp": (
+        "a.webp",
+        lambda path: save(path, RGB, save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        "2 frames",
+    ),
+    "two pages": (
+        "a.tif",
+        lambda path: save(path, RGB, save_all=True, append_images=[Image.fromarray(255 - RGB)]),
+        "2 frames",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_what_would_change_the_picture_is_refused_with_its_name(tmp_path, case):
+    name, make, message = CHANGED[case]
+    make(tmp_path / name)
+    with pytest.raises(ConfigError, match=message) as error:
+        image_files.decode_image((tmp_path / name).read_bytes(), name)
+    assert name in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp", ".jpg"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_of_the_camera_is_applied(tmp_path, suffix, orientation):
+    upright = np.zeros((16, 32, 3), np.uint8)
+    upright[:8, :8] = 255
+    turned = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[274] = orientation
+    options = {"quality": 95} if suffix == ".jpg" else {"lossless": True} if suffix == ".webp" else {}
+    save(tmp_path / f"a{suffix}", np.ascontiguousarray(turned), exif=exif, **options)
+    counts = Counter()
+    found = image_files.decode_image((tmp_path / f"a{suffix}").read_bytes(), "a", counts)
+    assert np.abs(found.transpose(1, 2, 0).astype(int) - upright).max() < 30
+    assert counts[image_files.TURNED] == (orientation != 1)
+
+
+def test_what_is_left_out_is_counted_by_reason_in_the_notes(tmp_path):
+    for index in range(20):
+        write(tmp_path / "mine" / "a" / f"{index}.png")
+    write(tmp_path / "elsewhere" / "b" / "linked.png")
+    (tmp_path / "mine" / "b").symlink_to(tmp_path / "elsewhere" / "b")
+    (tmp_path / "mine" / "a" / "back").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine" / "gone.png").symlink_to(tmp_path / "nothing.png")
+    for name in ("x.gif", "y.gif", "LICENSE", ".DS_Store"):
+        (tmp_path / "mine" / name).write_text("x")
+    raw = read(tmp_path / "mine", test_fraction=0.3)
+    assert len(raw.train) + len(raw.test) == 21, "a linked class folder is read, and no folder twice"
+    (note,) = [note for note in raw.notes if note.startswith("files left out")]
+    for reason in ("1 hidden", "2 with the ending .gif", "1 without an ending", "1 links that lead nowhere"):
+        assert reason in note
+
+
+def test_images_beside_the_parts_are_counted(tmp_path):
+    for name in ("train/a.png", "train/b.png", "test/c.png", "val/d.png", "e.png"):
+        write(tmp_path / name)
+    assert any("2 outside of train/ and test/" in note for note in read(tmp_path).notes)
+
+
+@pytest.mark.parametrize("names", [("train",), ("train", "val"), ("Train", "Test"), ("training", "testing"), ("test",)])
+def test_half_a_split_and_other_spellings_are_an_error(tmp_path, names):
+    for name in names:
+        write(tmp_path / name / "a.png")
+    with pytest.raises(ConfigError, match=", ".join(sorted(names))):
+        read(tmp_path)
+
+
+def test_the_home_folder_may_be_named_by_its_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("train/a.png", "test/c.png"):
+        write(tmp_path / "mine" / name)
+    assert len(read(Path("~/mine")).train) == 1
+    assert own_path(DataConfig(name="folder", path="~/mine"), None) == tmp_path / "mine"

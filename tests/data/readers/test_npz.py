@@ -110,3 +110,11 @@ def test_truncated_npy_is_refused(tmp_path, length):
     path.write_bytes(stream.getvalue()[:length])
     with pytest.raises(ConfigError, match=r"x\.npy"):
         read_npy(path)
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 3), (8, 8, 1), (3, 8, 8)])
+def test_one_picture_is_not_taken_for_many_narrow_ones(tmp_path, shape):
+    path = tmp_path / "a.npz"
+    np.savez(path, images=np.zeros(shape, np.uint8))
+    with pytest.raises(ConfigError, match=r"store them as \(N, H, W, C\)"):
+        read_npz_file(DataConfig(name="npz", path=str(path)), None, False)

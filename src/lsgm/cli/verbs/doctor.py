@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from lsgm import data_files
 from lsgm.cli import options
-from lsgm.cli.jobs import data_files, machine
+from lsgm.cli.jobs import machine
 from lsgm.cli.records.provenance import commit, versions
 from lsgm.config import ConfigError, ExperimentConfig, load_experiment
 

@@ -36,4 +36,9 @@ def run(args: argparse.Namespace) -> None:
     from lsgm.data import prepare
 
     summary = prepare(config.data, root, args.out, download=args.download)
-    print(f"{summary.title}: {summary.num_train} training and {summary.num_test} test images -> {args.out}")
+    channels, height, width = summary.image_shape
+    kind = "grey" if channels == 1 else "RGB"
+    counts = f"{summary.num_train} training and {summary.num_test} test images, {width}x{height} {kind}"
+    print(f"{summary.title}: {counts} -> {args.out}")
+    for note in summary.notes:
+        print(f"  {note}")

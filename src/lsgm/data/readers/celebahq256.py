@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lsgm.config import ConfigError, DataConfig
-from lsgm.data.image_files import image_files, read_images
+from lsgm.data.image_files import list_images, read_images
 from lsgm.data.npz_arrays import npz_keys, read_npy, read_npz
 from lsgm.data.raw import RawImages, subset, subset_note
 from lsgm.data.source_files import checksum_of, require_root
@@ -77,7 +77,7 @@ def _read_part(folder: Path, name: str, limit: int | None, key: str) -> _Part:
         kept = _kept(folder, name, len(images), limit, key)
         checksum = "sha256:" + "+".join(checksum_of(path).removeprefix("sha256:") for path in shards)
         return _Part(images[kept], len(images), f"{name}*{shards[0].suffix}", checksum)
-    files = image_files(folder / name) if (folder / name).is_dir() else []
+    files = list_images(folder / name).files if (folder / name).is_dir() else []
     kept = _kept(folder, name, len(files), limit, key)
     stack = read_images([files[index] for index in kept], folder)
     _require_shape(stack.images, files[0])

@@ -15,7 +15,7 @@ import numpy as np
 
 from lsgm.config import ConfigError, DataConfig
 from lsgm.data.raw import RawImages, limited
-from lsgm.data.source_files import SourceFile, checksum_of, find, one_line, read_bytes, require_root
+from lsgm.data.source_files import SourceFile, checksum_of, digest_of, find, one_line, read_bytes, require_root
 
 TITLE = "MNIST, 28x28"
 MIRRORS = (
@@ -100,7 +100,12 @@ def read_idx_images(path: Path, part: IdxFile) -> np.ndarray:
         raise ConfigError(f"{path}: holds {shape} (count, height, width), expected {[part.count, SIDE, SIDE]}")
     if len(data) != part.num_bytes:
         raise ConfigError(f"{path}: {len(data):,} bytes unpacked, expected {part.num_bytes:,}; replace it")
-    _verify(path, part)
+    found = digest_of(data, "md5")
+    if found != f"md5:{part.unpacked_md5}":
+        raise ConfigError(
+            f"{path}: not the original file: checksum of its content {found}, expected md5:{part.unpacked_md5}; "
+            "delete it and fetch it again"
+        )
     return np.frombuffer(data, np.uint8, offset=HEADER_BYTES).reshape(part.count, 1, SIDE, SIDE)
 
 
@@ -128,13 +133,3 @@ def _unpack(data: bytes, path: Path, num_bytes: int) -> bytes:
     if not inflater.eof and len(unpacked) <= num_bytes:
         raise ConfigError(f"{path}: ends after {len(unpacked):,} of {num_bytes:,} unpacked bytes; replace it")
     return unpacked
-
-
-def _verify(path: Path, part: IdxFile) -> None:
-    expected = part.packed_md5 if path.suffix == ".gz" else part.unpacked_md5
-    found = checksum_of(path, "md5")
-    if found != f"md5:{expected}":
-        raise ConfigError(
-            f"{path}: not the original file: checksum found {found}, expected md5:{expected}; "
-            "delete it and fetch it again"
-        )

@@ -15,9 +15,8 @@ from lsgm.config import ConfigError, DataConfig
 from lsgm.data.npz_arrays import npz_keys, read_npz
 from lsgm.data.raw import SPLIT_SEED, RawImages, limited
 from lsgm.data.source_files import checksum_of
+from lsgm.data_files import own_path
 from lsgm.randomness import permutation
-
-from .folder import resolve
 
 PAIRS = (("train_images", "test_images"), ("train", "test"))
 SINGLES = ("images", "train_images", "train")
@@ -38,7 +37,7 @@ def read_npz_file(config: DataConfig, root: Path | None, download: bool) -> RawI
     Raises:
         ConfigError: the file is absent or damaged, has other keys, or its arrays are not 8-bit images.
     """
-    path = resolve(config.path, root)
+    path = own_path(config, root)
     if not path.is_file():
         raise ConfigError(f"data.path {config.path!r}: {path} is not a file; name an npz file")
     keys = npz_keys(path)
@@ -81,6 +80,11 @@ def channels_first(images: np.ndarray, label: str) -> np.ndarray:
     if images.dtype != np.uint8:
         raise ConfigError(f"{label}: type {images.dtype}; images must be uint8, 0 to 255")
     if images.ndim == 3:
+        if images.shape[2] in CHANNELS or images.shape[0] == 3:
+            raise ConfigError(
+                f"{label}: shape {images.shape} may be one picture with channels, or few or narrow grey images; "
+                "store them as (N, H, W, C)"
+            )
         return images[:, None]
     if images.ndim != 4:
         raise ConfigError(f"{label}: shape {images.shape}; images must be (N, H, W), (N, H, W, C) or (N, C, H, W)")

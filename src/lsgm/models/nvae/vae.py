@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from lsgm.config import ConfigError, VaeConfig
+from lsgm.config import VaeConfig
 from lsgm.models.outputs import OutputDistribution
 from lsgm.models.vae import Encoding, Vae, VaeOutput
 
@@ -36,12 +36,8 @@ class NVAE(Vae):
     ) -> None:
         super().__init__(config, image_shape, output, crop)
         channels, height, width = image_shape
+        config.require_sides(height - 2 * crop, width - 2 * crop, crop)
         factor = config.downsampling
-        if height % factor or width % factor:
-            raise ConfigError(
-                f"images of {height}x{width} pixels, padding included, cannot be divided by {factor} = "
-                "2^(vae.num_preprocess_blocks + vae.num_latent_scales - 1); lower one of these or change data.pad"
-            )
         coarsest = (height // factor, width // factor)
         self.encoder = Encoder(config, channels)
         self.decoder = Decoder(config, coarsest, output.num_parameters(channels))
