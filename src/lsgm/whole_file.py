@@ -13,6 +13,18 @@ from pathlib import Path
 from lsgm.config import ConfigError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CURES = {
+    **dict.fromkeys(NO_ROOM, "make room, or name a folder on another file system"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "ask for the right to it, or name another"),
+    errno.ENOENT: "correct the path, or make it first",
+    errno.EROFS: "the file system is read-only: name another folder",
+    errno.ENAMETOOLONG: "take a shorter name",
+    errno.EISDIR: "it is a folder: name a file",
+    errno.ENOTDIR: "a part of the path is a file: correct it",
+    errno.ELOOP: "its links lead in a circle: correct them",
+    errno.EIO: "the file system or the device fails: try again, or name another folder",
+    errno.ESTALE: "the file system has lost it: try again",
+}
 # What libraries that write through other languages make of the system's error.
 ERROR_NUMBER = re.compile(r"\(os error (\d+)\)")
 
@@ -41,6 +53,34 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         finally:
             temporary.unlink(missing_ok=True)
         _flush(path.parent)
+
+
+def explained(error: OSError) -> str:
+    """The system's reason and a cure that fits it; never to delete a file that only may not be read."""
+    return f"{error.strerror or error}; {CURES.get(error.errno, 'correct the path')}"
+
+
+def refused_by_system(error: BaseException) -> OSError | None:
+    """The system's own error behind an exception, as of permissions; None for a mistake in a file's content."""
+    found = _refusal(error)
+    return None if found is None or found.errno is None else found
+
+
+def require_writable(path: Path) -> None:
+    """Make the folder of an output file and try to write there, before any work is done.
+
+    Raises:
+        ConfigError: the folder cannot be made or written, or the name is too long.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # As long as the name that `write_whole` takes.
+        trial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except (OSError, ValueError) as error:
+        reason = explained(error) if isinstance(error, OSError) else f"{error}; take another name"
+        raise ConfigError(f"{path}: cannot be written ({reason})") from None
 
 
 def write_text_whole(path: Path, text: str) -> None:

@@ -100,8 +100,7 @@ def test_ctrl_c_twice_while_the_model_is_written_costs_no_model(chain, tmp_path,
 
         original = os.replace
         patch.setattr(os, "replace", hurry)
-        with pytest.raises(KeyboardInterrupt):
-            main(pretrain_words(chain, out))
+        assert main(pretrain_words(chain, out)) == 130
     assert not out.exists()
     assert main(pretrain_words(chain, out)) == 0
     assert sha256(out) == sha256(chain / "vae" / "model.safetensors")

@@ -72,6 +72,8 @@ def test_torchrun_itself_may_be_used(data, tmp_path):
 def test_verbs_of_one_process_refuse_torchrun(data, tmp_path, monkeypatch, capsys):
     for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "0"), ("LOCAL_WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "9")
     words = [*settings("mnist"), "--data", str(data), "--model", str(data), "--out", str(tmp_path / "x.json")]
     assert main(["variance", *words]) == 2
     assert "`lsgm variance` works in one process" in capsys.readouterr().err

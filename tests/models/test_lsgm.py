@@ -91,7 +91,7 @@ def test_counts_need_no_measured_variance():
     ("config", "image_shape", "message"),
     [
         (small_config(**COLOUR), (1, 32, 32), r"discretised_logistic_mixture needs images of 3"),
-        (small_config(), (1, 7, 7), r"images of 9x9 pixels.*data.pad"),
+        (small_config(), (1, 7, 7), r"images of 7x7 pixels with data.pad = 1"),
         (small_config(), (1, 8, 8), r"prior.channel_mult has 2 levels.*multiple of 2, not 5"),
         (small_config(), (1, 6, 10), r"square images, but its latents are 4x6"),
     ],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 import lsgm
 from lsgm.cli import dry_run, options, several
 from lsgm.cli.jobs import workflow_job
+from lsgm.cli.output import SafeStream, safe_streams
 from lsgm.cli.verbs import (
     bench,
     cost,
@@ -32,8 +34,11 @@ from lsgm.cli.verbs import (
 )
 from lsgm.config import ConfigError
 from lsgm.progress_log import shown
+from lsgm.whole_file import explained
 
-DONE, FAILED, BAD_INPUT, RESUMABLE = 0, 1, 2, 75
+DONE, FAILED, BAD_INPUT, RESUMABLE, INTERRUPTED = 0, 1, 2, 75, 130
+# What these print is all that they are for.
+PRINTED = ("schema", "plan", "doctor")
 
 VERBS = (
     prepare,
@@ -63,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lsgm",
         description="Latent score-based generative models: from a data set to the paper's tables.",
-        epilog="Exit codes: 0 done; 2 bad input; 75 stopped, run the same command again to go on.",
+        epilog="Exit codes: 0 done; 2 bad input; 75 stopped, run the same command again to go on; 130 interrupted.",
     )
     parser.add_argument("--version", action="version", version=f"lsgm {lsgm.__version__}")
     verbs = parser.add_subparsers(
@@ -76,12 +81,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
+    # Figures are drawn into files, whatever a notebook has set for its own.
+    os.environ["MPLBACKEND"] = "agg"
+    with safe_streams() as output:
+        code = _run(argv, output)
+    return code
+
+
+def _run(argv: Sequence[str] | None, output: SafeStream) -> int:
     args = build_parser().parse_args(argv)
+    is_dry = getattr(args, "dry_run", False)
     try:
-        if getattr(args, "dry_run", False):
+        several.require_whole_launch()
+        if is_dry:
             dry_run.run(args)
         else:
             options.require_files(args)
+            options.require_distinct(args)
             workflow_job.end_with_workflow()
             if several.wanted(args):
                 return several.start(args, argv)
@@ -91,15 +107,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         several.say(f"lsgm {args.verb}: error: {error}")
         return BAD_INPUT
-    except train.stop_signal() as stop:
-        several.say(f"lsgm {args.verb}: {stop}; run the same command again to go on")
-        return RESUMABLE
-    except BrokenPipeError:
-        return DONE
-    except Exception:
+    except KeyboardInterrupt:
+        several.say(f"lsgm {args.verb}: interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        if isinstance(error, train.stop_signal()):
+            several.say(f"lsgm {args.verb}: {error}; run the same command again to go on")
+            return RESUMABLE
         if several.is_consequence():
             return FAILED
+        if isinstance(error, OSError) and error.filename is not None:
+            several.say(f"lsgm {args.verb}: error: {os.fsdecode(error.filename)}: {explained(error)}")
+            return BAD_INPUT
         raise
+    output.flush()
+    if output.error is not None and not isinstance(output.error, BrokenPipeError) and (is_dry or args.verb in PRINTED):
+        several.say(f"lsgm {args.verb}: error: the output cannot be written ({output.error})")
+        return FAILED
     return DONE
 
 

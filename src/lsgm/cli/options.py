@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lsgm.config import ConfigError, ExperimentConfig, load_experiment
 from lsgm.config.axes import choose_axes, read_axes
+from lsgm.whole_file import require_writable
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,15 @@ def require_files(args: argparse.Namespace) -> None:
     for option in getattr(args, "files", []):
         if getattr(args, option.removeprefix("--")) is None:
             raise ConfigError(f"{option} FILE is missing; `lsgm {args.verb} --help` says what it is")
+
+
+def require_distinct(args: argparse.Namespace) -> None:
+    """Refuse an output that is one of the command's inputs."""
+    out = getattr(args, "out", None)
+    for name in ("config", "scale", "data", "model", "backbone", "samples", "checkpoint", "curves"):
+        given = getattr(args, name, None)
+        if isinstance(out, Path) and isinstance(given, Path) and os.path.realpath(out) == os.path.realpath(given):
+            raise ConfigError(f"--out {out}: is also what is read (--{name}); name another file")
 
 
 def add_compute(parser: argparse.ArgumentParser) -> None:
@@ -201,9 +211,10 @@ def _device(name: str) -> str:
 
 def require_output_folder(path: Path, option: str = "--out") -> None:
     """Make the folder of an output file; a folder in the file's place is an error now, not after the work."""
-    if path.is_dir():
-        raise ConfigError(f"{option} {path}: is a folder; give the name of a file")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"{option} {path}: its folder cannot be made ({error})") from None
+        is_folder = path.is_dir()
+    except (OSError, ValueError):
+        is_folder = False
+    if is_folder:
+        raise ConfigError(f"{option} {path}: is a folder; give the name of a file")
+    require_writable(path)

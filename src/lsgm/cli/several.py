@@ -49,6 +49,18 @@ def start(args: argparse.Namespace, argv: Sequence[str] | None) -> int:
         return start_processes(max(1, args.processes), MODULE, words, args.threads, meet)
 
 
+def require_whole_launch() -> None:
+    """Refuse a WORLD_SIZE that no `torchrun` has set, before anything else is done.
+
+    Raises:
+        ConfigError: a variable is missing or makes no sense.
+    """
+    if _is_one_of_several():
+        from lsgm.distributed import launch
+
+        launch()
+
+
 def say(line: str) -> None:
     """Print a line on why this process ends, unless another one has said why they all do."""
     if not is_consequence():

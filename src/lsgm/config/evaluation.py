@@ -15,7 +15,7 @@ WEIGHT_FILES = {"inception": "inception-2015-12-05.pt", "resnet56_cifar10": "cif
 class SampleConfig(Section):
     """How images are drawn from a trained model."""
 
-    num_samples: int = Field(50_000, ge=1)
+    num_samples: int = Field(50_000, ge=2, description="images to draw; a distance needs two at least")
     batch_size: int = Field(100, ge=1)
     solver: Literal["ode", "multistep", "heun", "ancestral", "predictor_corrector"] = Field(
         "ode",
@@ -94,7 +94,7 @@ class NelboConfig(Section):
         "own probe (null: 1); at least 2 give a standard error of the probes",
     )
     batch_size: int = Field(100, ge=1)
-    num_images: int | None = Field(None, ge=1, description="of the test set, drawn with a fixed seed; null: all")
+    num_images: int | None = Field(None, ge=2, description="of the test set, drawn with a fixed seed; null: all")
     official_probes: bool = Field(
         False, description="parity switch: adaptive steps, and Gaussian probes drawn anew at every evaluation"
     )
@@ -137,7 +137,7 @@ class FrechetConfig(Section):
     )
     reference: Literal["train", "train and test"] = Field("train", description="real images to compare with")
     num_reference: int | None = Field(
-        50_000, ge=1, description="reference images at most, drawn with a fixed seed; null: all"
+        50_000, ge=2, description="reference images at most, drawn with a fixed seed; null: all"
     )
     official_processes: int = Field(
         1, ge=1, description="parity switch: means and covariances of so many parts are averaged, not pooled"

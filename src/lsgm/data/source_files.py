@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lsgm.config import ConfigError
+from lsgm.whole_file import explained, refused_by_system
 
 from .download import download as fetch
 
@@ -45,6 +46,9 @@ def refusing_damage(label: str, kind: str, cure: str = "replace it") -> Iterator
     except ConfigError:
         raise
     except Exception as error:
+        refused = refused_by_system(error)
+        if refused is not None:
+            raise ConfigError(f"{label}: cannot be read ({explained(refused)})") from error
         raise ConfigError(f"{label}: cannot be read as {kind} ({one_line(error)}); {cure}") from error
 
 
@@ -64,8 +68,10 @@ def checksum_of(path: Path, algorithm: str = "sha256") -> str:
         with path.open("rb") as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 digest.update(chunk)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({_reason(error)}); replace it") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({explained(error)})") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot be read ({one_line(error)}); replace it") from error
     return f"{algorithm}:{digest.hexdigest()}"
 
 
@@ -78,8 +84,10 @@ def read_bytes(path: Path, max_bytes: int) -> bytes:
     try:
         with path.open("rb") as stream:
             data = stream.read(max_bytes + 1)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path}: cannot be read ({_reason(error)}); replace it") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({explained(error)})") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: cannot be read ({one_line(error)}); replace it") from error
     if not data:
         raise ConfigError(f"{path}: the file is empty; replace it")
     if len(data) > max_bytes:
@@ -118,11 +126,7 @@ def is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be looked for ({_reason(error)}); correct the path or its rights") from error
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or one_line(error)
+        raise ConfigError(f"{path}: cannot be looked for ({explained(error)})") from error
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from datetime import timedelta
 
 import torch.distributed as dist
 
+from lsgm.config import ConfigError
+
 from .launch import launch
 
 KEY = "lsgm: processes that failed"
@@ -19,10 +21,10 @@ def first_to_fail() -> bool:
     The count is in the store of `torchrun`, which outlives its processes. If it cannot be reached, the error is told
     once too often rather than not at all.
     """
-    if launch().size == 1:
-        return True
     try:
+        if launch().size == 1:
+            return True
         store = dist.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), timeout=PATIENCE)
         return store.add(KEY, 1) == 1
-    except (RuntimeError, KeyError, ValueError):
+    except (ConfigError, RuntimeError, KeyError, ValueError):
         return True

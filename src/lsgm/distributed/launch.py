@@ -29,7 +29,7 @@ def launch() -> Launch:
     """Read what `torchrun` has set; without it, one process alone.
 
     Raises:
-        ConfigError: some of its variables are missing or no numbers.
+        ConfigError: some of its variables are missing, no numbers, or out of range.
     """
     if os.environ.get("WORLD_SIZE", "1") == "1":
         return Launch()
@@ -40,4 +40,12 @@ def launch() -> Launch:
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}, but {error}: start several processes with torchrun, "
             f"or unset WORLD_SIZE"
         ) from None
+    rank, size, local_rank, local_size = values
+    absent = [key for key in ("MASTER_ADDR", "MASTER_PORT") if not os.environ.get(key)]
+    if absent or not (0 <= rank < size and 0 <= local_rank < local_size <= size):
+        named = f"RANK {rank}, LOCAL_RANK {local_rank}, LOCAL_WORLD_SIZE {local_size}"
+        problem = f"{' and '.join(absent)} not set" if absent else named
+        raise ConfigError(
+            f"WORLD_SIZE is {size}, with {problem}: start several processes with torchrun, or unset WORLD_SIZE"
+        )
     return Launch(*values)

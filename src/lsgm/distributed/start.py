@@ -6,12 +6,12 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 from lsgm.config import ConfigError
+from lsgm.stop_signals import ASKED, passed_on
 
 from .rendezvous import Rendezvous
 
@@ -20,8 +20,6 @@ FAILED, STOPPED = 1, 75
 SHUTDOWN_SECONDS = 100
 # Seconds within which all nodes must have started; and those after which one that does not answer is given up.
 JOIN_SECONDS, ANSWER_SECONDS = 600, 300
-# A wish to stop, and the usual choices for a batch system's warning. All are passed on to the processes.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def start_processes(
@@ -86,7 +84,7 @@ def _exit_code(rank: int, code: int) -> int:
         return code
     name = signal.Signals(-code).name
     print(f"process {rank} was ended by {name}; run the same command again to go on", file=sys.stderr, flush=True)
-    return STOPPED if -code in SIGNALS else FAILED
+    return STOPPED if -code in ASKED else FAILED
 
 
 def _silence(package: str) -> None:
@@ -111,8 +109,7 @@ def _stopping_once() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise SignalException(f"stopped by {signal.Signals(number).name}", signal.Signals(number))
 
-    if threading.current_thread() is threading.main_thread():
-        before.update({number: signal.signal(number, stop) for number in SIGNALS})
+    before.update({number: signal.signal(number, stop) for number in passed_on()})
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """Networks: the NVAE backbone (or none), the score-based prior, output distributions, and the files that hold them."""
 
-from .files import LoadedModel, load_model, save_model, settings_file, sha256_of
+from .files import LoadedModel, beside, load_model, save_model, settings_file, sha256_of
 from .lsgm import Lsgm, build_lsgm, build_prior, build_vae, parameter_counts
 from .nvae import NVAE, VaeOutput
 from .outputs import OutputDistribution, build_output
@@ -19,6 +19,7 @@ __all__ = [
     "ScoreNetwork",
     "Vae",
     "VaeOutput",
+    "beside",
     "build_lsgm",
     "build_output",
     "build_prior",

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.data.source_files import is_file, refusing_damage
-from lsgm.whole_file import write_text_whole, write_whole
+from lsgm.whole_file import explained, refused_by_system, write_text_whole, write_whole
 
 from .file_header import CURE, FileHeader
 from .lsgm import Lsgm, build_lsgm, build_outline
@@ -114,6 +114,14 @@ def settings_file(path: Path) -> Path:
     return path.with_name(f"{path.stem}.config.yaml")
 
 
+def beside(path: Path, name: str) -> Path:
+    """A file that belongs to a model file, such as `training.json`: two models in one folder have one each.
+
+    The workflow's models are all named `model.safetensors`, each in a folder of its own, and need no such prefix.
+    """
+    return path.with_name(name if path.stem == "model" else f"{path.stem}.{name}")
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as 64 hex digits."""
     with open(path, "rb") as file:
@@ -132,6 +140,9 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safe_open(path, framework="pt") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except Exception as error:  # a damaged file can fail in any way
+        refused = refused_by_system(error)
+        if refused is not None:
+            raise ConfigError(f"{path}: cannot be read ({explained(refused)})") from None
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path}: not a readable safetensors file ({reason}); damaged or incomplete") from None
 

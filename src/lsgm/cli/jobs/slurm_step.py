@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from types import FrameType
 
 from lsgm.config import ConfigError
+from lsgm.stop_signals import passed_on
 
 # Below the ports that systems hand out by themselves; one for each job, since jobs may share a node.
 FIRST_PORT, NUM_PORTS = 20000, 10000
 # Seconds from the end of the first copy to the end of all: more than a process has to save itself.
 WAIT_SECONDS = 120
 PATIENCE = 60
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def start(place: Place, module: str, words: Sequence[str], verb: str, threads: i
         if not steps:
             early.append(number)
 
-    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    before = {number: signal.signal(number, pass_on) for number in passed_on()}
     try:
         with subprocess.Popen(command, start_new_session=True) as step:
             steps.append(step)

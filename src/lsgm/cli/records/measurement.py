@@ -17,7 +17,7 @@ from lsgm.cli.records.samples_file import SamplesRecord
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.data import Dataset
 from lsgm.evaluation import SolveErrors, bits_per_dim, evaluate_nelbo, importance_weighted_bound
-from lsgm.models import LoadedModel, parameter_counts, sha256_of
+from lsgm.models import LoadedModel, beside, parameter_counts, sha256_of
 from lsgm.reporting.records.metrics import (
     Metrics,
     NelboErrors,
@@ -63,7 +63,7 @@ def measure(
         raise ConfigError(f"the samples were drawn from another model than {model_file}; sample again")
     if record.config_hash not in (None, config.fingerprint("sample")):
         raise ConfigError(f"the samples of {model_file} were drawn with other settings than these; sample again")
-    training = read_training(model_file.with_name("training.json"), TrainingMetrics)
+    training = read_training(beside(model_file, "training.json"), TrainingMetrics)
     problems = [record.reason] if record.reason else []
     nelbo = nll = frechet = None
     if not divergence(loaded):

@@ -19,7 +19,7 @@ from lsgm.cli.records.provenance import code_and_machine, timestamp
 from lsgm.config import ConfigError, ExperimentConfig
 from lsgm.config.run_names import RunName
 from lsgm.data import Dataset
-from lsgm.models import Lsgm, load_model, save_model, settings_file, sha256_of
+from lsgm.models import Lsgm, beside, load_model, save_model, settings_file, sha256_of
 from lsgm.models.file_header import FileHeader
 from lsgm.reporting.records.provenance import Backbone
 from lsgm.training import Deadline, Interrupted, TrainResult
@@ -35,9 +35,15 @@ def work_folder(out: Path, key: str) -> Path:
 
     Keyed by the settings: the same settings go on where they stopped, others start anew.
     """
-    work = out.parent / "work" / key
+    work = _work_root(out) / key
     work.mkdir(parents=True, exist_ok=True)
     return work
+
+
+def _work_root(out: Path) -> Path:
+    """Folder of all work on one output: two outputs in one folder share none of it."""
+    root = out.parent / "work"
+    return root if out.stem == "model" else root / out.stem
 
 
 def only_run(out: Path, deadline: Deadline) -> AbstractContextManager[object]:
@@ -60,7 +66,7 @@ def only_run(out: Path, deadline: Deadline) -> AbstractContextManager[object]:
     def take(patience: float) -> tuple[str, bool]:
         """Who is at work, nobody if the lock was taken; and whether it is worth while to go on waiting."""
         try:
-            taken.append(run_lock.take(out.parent / "work" / LOCK, str(out), min(patience, end - time.monotonic())))
+            taken.append(run_lock.take(_work_root(out) / LOCK, str(out), min(patience, end - time.monotonic())))
         except run_lock.BusyError as busy:
             is_over = time.monotonic() >= end
             if not workflow_job.is_job() or (is_over and math.isinf(deadline.left)):
@@ -135,14 +141,14 @@ def write_outcome(
         "final": _flat(result.final),
         "divergence": None if result.divergence is None else asdict(result.divergence),
     }
-    write_text_whole(out.with_name("training.json"), json.dumps(record, indent=2, allow_nan=False) + "\n")
+    write_text_whole(beside(out, "training.json"), json.dumps(record, indent=2, allow_nan=False) + "\n")
     curves = work / "curves.jsonl"
     if curves.exists():
-        write_whole(out.with_name("curves.jsonl"), lambda temporary: shutil.copyfile(curves, temporary))
+        write_whole(beside(out, "curves.jsonl"), lambda temporary: shutil.copyfile(curves, temporary))
     extra = {"status": result.status, "reason": result.reason or "", "data_checksum": dataset.checksum}
     save_model(out, result.model, result.config, dataset.image_shape, extra)
-    beside = [out.with_name(name) for name in ("training.json", "curves.jsonl")]
-    finished.keep(work, out, [*beside, settings_file(out)], dataset.checksum)
+    others = [beside(out, name) for name in ("training.json", "curves.jsonl")]
+    finished.keep(work, out, [*others, settings_file(out)], dataset.checksum)
     for checkpoint in work.glob("checkpoint-*"):
         checkpoint.unlink()
     print(f"{result.status}: {result.steps} steps in {result.seconds:.0f} s -> {out}")

@@ -33,10 +33,10 @@ def run(args: argparse.Namespace) -> None:
     """Convert the model file."""
     options.require_output_folder(args.out)
     from lsgm.compat import official
-    from lsgm.models import load_model
+    from lsgm.models import beside, load_model
 
     loaded = load_model(args.model)
-    steps, epochs = _length(args.model.with_name("training.json"))
+    steps, epochs = _length(beside(args.model, "training.json"))
     official.write(
         args.out,
         loaded.model,

@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     """Convert the checkpoint; say what was found and what was left out."""
     expected = None if args.expect is None else load_experiment(args.expect)
     from lsgm.compat import official
-    from lsgm.models import save_model, sha256_of
+    from lsgm.models import beside, save_model, sha256_of
     from lsgm.whole_file import write_text_whole
 
     kind = args.kind or (expected and expected.kind)
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
         "source": source,
         "checkpoint_sha256": digest,
     }
-    write_text_whole(args.out.with_name("training.json"), json.dumps(record, indent=2) + "\n")
+    write_text_whole(beside(args.out, "training.json"), json.dumps(record, indent=2) + "\n")
     save_model(args.out, found.model, config, found.image_shape, {"status": "ok", "reason": "", "source": source})
     for line in _report(found, args):
         print(line)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .style import save_figure
+from .style import own_settings, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,4 +105,5 @@ def write_figure5(entries: Sequence[SampleBlock], out_stem: Path) -> list[Path]:
     Returns:
         The two files.
     """
-    return save_figure(draw_figure5(entries), out_stem)
+    with own_settings():
+        return save_figure(draw_figure5(entries), out_stem)

@@ -44,7 +44,17 @@ def paper_style() -> Iterator[None]:
     lines = {"lines.linewidth": 1.2, "lines.markersize": 3.5, "xtick.major.pad": 3.0, "ytick.major.pad": 2.0}
     legend = {"legend.frameon": True, "legend.edgecolor": "none", "legend.borderpad": 0.3}
     font = {"font.sans-serif": ["DejaVu Sans"]}  # comes with matplotlib: the same bytes on every machine
-    with style.context(["seaborn-v0_8-whitegrid", sizes | small | thin | lines | legend | font]):
+    with own_settings(), style.context(["seaborn-v0_8-whitegrid", sizes | small | thin | lines | legend | font]):
+        yield
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Inside the block, matplotlib has its own defaults and not the user's; outside, the user's are as they were."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
         yield
 
 

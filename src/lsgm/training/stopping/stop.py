@@ -28,8 +28,8 @@ class StopRequest:
     A second signal acts at once, as it would without this context, if it is no copy of the first: if it comes more than
     two seconds later, or is the second Ctrl-C of a process that is alone.
 
-    The signals are SIGTERM and SIGINT, and SIGUSR1 and SIGUSR2 where nobody else has a use for them; outside the main
-    thread, where Python does not allow signal handlers, none.
+    The signals are those of `lsgm.stop_signals`; outside the main thread, where Python does not allow signal handlers,
+    none.
 
     Args:
         deadline: end of the time slot; none without it.
