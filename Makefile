@@ -1,10 +1,14 @@
 # `make demo` and `make test` do all the set-up they need: a virtual environment in .venv, made once.
 PYTHON ?= python3
 BIN := .venv/bin
-ACTIVATE := PATH="$(CURDIR)/$(BIN):$$PATH"
+ACTIVATE := PATH="$$PWD/$(BIN):$$PATH"
 CORES ?= all
 MINUTES ?= 10
 TEST_PROCESSES ?= 2
+
+# What a user has set for installations elsewhere is not for this environment.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_VIRTUALENV PYTHONHOME
 
 .PHONY: help demo test slurm-test test-all parity faults fuzz bench lint workflow-test sums clean
 .DEFAULT_GOAL := help

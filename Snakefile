@@ -1,7 +1,11 @@
 # From data sets to the paper's tables. `snakemake` makes all of it at the scale of config/config.yaml.
-from snakemake.utils import min_version, validate
+import sys
+from pathlib import Path
 
-from lsgm.config.command_line import from_command_line
+from snakemake.utils import min_version
+
+from lsgm.config import ConfigError
+from lsgm.config.command_line import workflow_settings
 
 min_version("9.0")
 
@@ -17,8 +21,11 @@ report: "workflow/report/workflow.rst"
 container: "lsgm.sif"
 
 
-config.update(from_command_line(config))
-validate(config, "workflow/schemas/config.schema.json")
+try:
+    schema = Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.json"
+    config.update(workflow_settings(config, schema))
+except ConfigError as error:
+    sys.exit(f"lsgm: error: {error}")
 
 
 include: "workflow/rules/common.smk"

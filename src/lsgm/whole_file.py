@@ -20,7 +20,7 @@ CURES = {
     errno.EROFS: "the file system is read-only: name another folder",
     errno.ENAMETOOLONG: "take a shorter name",
     errno.EISDIR: "it is a folder: name a file",
-    errno.ENOTDIR: "a part of the path is a file: correct it",
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST), "a part of the path is a file: correct it"),
     errno.ELOOP: "its links lead in a circle: correct them",
     errno.EIO: "the file system or the device fails: try again, or name another folder",
     errno.ESTALE: "the file system has lost it: try again",

@@ -101,3 +101,25 @@ def test_a_measurement_for_a_figure_names_the_run_with_its_variant(changes, name
     image = torch.zeros(1, 1, 8, 8, dtype=torch.uint8)
     dataset = Dataset("digits", "digits", image, image, "sha256:0", (), (1, 8, 8), {})
     assert header(config, dataset)["run"] == name
+
+
+@pytest.mark.parametrize("variable", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"])
+def test_a_repository_in_the_environment_is_not_asked(checkout, tmp_path_factory, monkeypatch, variable):
+    other = tmp_path_factory.mktemp("other")
+    subprocess.run(["git", "init", "--quiet", str(other)], check=True)
+    expected = commit()
+    monkeypatch.setenv(variable, str(other / ".git" / ("index" if variable == "GIT_INDEX_FILE" else "")))
+    assert commit() == expected and expected[0] is not None
+
+
+def test_a_package_installed_inside_of_another_project_has_no_commit(checkout, monkeypatch):
+    installed = checkout / ".venv" / "site-packages" / "lsgm" / "__init__.py"
+    installed.parent.mkdir(parents=True)
+    installed.touch()
+    monkeypatch.setattr(lsgm, "__file__", str(installed))
+    assert commit() == (None, None)
+
+
+def test_without_git_or_its_answer_nothing_is_claimed(checkout, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert commit() == (None, None)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pty
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -129,3 +132,28 @@ def test_a_slot_that_is_too_short_for_the_start_is_refused(chain, tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("lsgm pretrain: error: --minutes 0.001: 0 s were left before the first step")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_terminal_costs_no_step(chain, tmp_path):
+    """SIGHUP comes when the terminal is gone, and what is printed then goes nowhere."""
+    out, (master, terminal) = tmp_path / "model.safetensors", pty.openpty()
+    words = [*pretrain_words(chain, out), "--set", "pretrain.epochs=5000", "--set", "pretrain.log_every=1"]
+    command = [sys.executable, "-m", "lsgm.cli.main", *words]
+    os.set_blocking(master, False)
+    training = subprocess.Popen(command, cwd=ROOT, stdout=terminal, stderr=terminal)
+    try:
+        os.close(terminal)
+        end = time.monotonic() + 120
+        while not any(file.stat().st_size for file in tmp_path.glob("work/*/curves.jsonl")):
+            assert time.monotonic() < end and training.poll() is None
+            with suppress(OSError):
+                os.read(master, 1 << 16)
+            time.sleep(0.05)
+        os.close(master)
+        training.send_signal(signal.SIGHUP)
+        assert training.wait(120) == 75
+    finally:
+        training.kill()
+        training.wait()
+    steps = [int(file.stem.rpartition("-")[2]) for file in tmp_path.glob("work/*/checkpoint-*.pt")]
+    assert max(steps) > 0

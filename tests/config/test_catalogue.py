@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from lsgm.config import ConfigError
 from lsgm.config.catalogue import Catalogue
-from lsgm.config.command_line import from_command_line
+from lsgm.config.command_line import workflow_settings
 from lsgm.config.jobs import ALL, EXTRA, Job, jobs_of_run, make_plan
+from lsgm.config.load import yaml_files
 from lsgm.config.plan import dataset_key, read_resources
 from lsgm.config.run_names import RunName
 
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.json"
 CONFIG = Path(__file__).parents[2] / "config"
 CATALOGUE = Catalogue(CONFIG)
 CELL = "ablation/vpsde-un-is-rew"
@@ -192,13 +194,42 @@ def test_gpu_hours_count_a_shared_job_once_per_table():
 
 
 def test_values_typed_at_snakemake_mean_what_they_mean_in_yaml():
-    typed = {"download": "true", "official": "null", "seeds": ["1", "2"], "data_root": "1", "scale": "demo", "x": 3}
-    assert from_command_line(typed) == {
+    typed = {"download": "true", "official": "null", "seeds": ["1", "2"], "data_root": "1", "scale": "demo"}
+    assert workflow_settings(typed, SCHEMA) == {
         "download": True,
         "official": None,
         "seeds": [1, 2],
         "data_root": "1",
         "scale": "demo",
-        "x": 3,
     }
-    assert from_command_line({"data_root": "[x"}) == {"data_root": "[x"}
+    assert workflow_settings({"data_root": "[x"}, SCHEMA) == {"data_root": "[x"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"dataroot": "x"}, ("dataroot", "data_root")),
+        ({"seeds": 3}, ("seeds", "[1,2,3]")),
+        ({"seeds": []}, ("seeds", "list")),
+        ({"seeds": [1, 1]}, ("seeds", "distinct")),
+        ({"seeds": [-1]}, ("seeds", "from 0")),
+        ({"seeds": ["010"]}, ("seeds", "whole numbers")),
+        ({"download": "maybe"}, ("download", "true or false")),
+        ({"device": "gpu"}, ("device", "cuda")),
+        ({"scale": ""}, ("scale", "config/scales")),
+    ],
+)
+def test_a_mistake_typed_at_snakemake_is_one_line(typed, words):
+    with pytest.raises(ConfigError) as error:
+        workflow_settings(typed, SCHEMA)
+    assert all(word in str(error.value) for word in words) and "\n" not in str(error.value)
+
+
+def test_hidden_files_and_folders_are_no_settings(tmp_path):
+    for name in ("._mnist.yaml", ".hidden.yaml", "mnist.yaml~", "mnist.yaml"):
+        (tmp_path / name).write_bytes(b"\x00\xff")
+    (tmp_path / "folder.yaml").mkdir()
+    assert [file.name for file in yaml_files(tmp_path)] == ["mnist.yaml"]
+    (tmp_path / "my faces.yaml").touch()
+    with pytest.raises(ConfigError, match="my faces"):
+        yaml_files(tmp_path)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsgm.config import ConfigError, ExperimentConfig, PriorConfig, TrainConfig, load_experiment
-from lsgm.config.load import merge, parse_override
+from lsgm.config.load import merge, parse_override, read_yaml
 from lsgm.config.plan import dataset_key, read_resources, read_runs
 from lsgm.config.text_files import parse_yaml
 
@@ -267,3 +267,33 @@ def test_a_text_that_was_parsed_before_gives_values_of_its_own():
     first["all"]["train"]["epochs"] = 4
     first["all"]["sizes"].append(3)
     assert parse_yaml(text) == {"all": {"train": {"epochs": 3}, "sizes": [1, 2]}}
+
+
+@pytest.mark.parametrize("text", ["010", "0x10", "0b11", "1_000", "1:30", ".inf", "-.inf", ".nan", "+010"])
+def test_numbers_are_decimal_or_refused(text, tmp_path):
+    with pytest.raises(ConfigError, match="decimal"):
+        load_experiment(MNIST, overrides=[f"seed={text}"])
+    (tmp_path / "a.yaml").write_text(f"seed: {text}\n")
+    with pytest.raises(ConfigError, match="decimal"):
+        read_yaml(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10", 10),
+        ("-3", -3),
+        ("0", 0),
+        ("1e-3", 1e-3),
+        ("1.5E+2", 150.0),
+        (".5", 0.5),
+        ("'010'", "010"),
+        ("no", "no"),
+        ("2001-01-01", "2001-01-01"),
+        ("true", True),
+        ("null", None),
+        ("nan", "nan"),
+    ],
+)
+def test_values_mean_what_they_look_like(text, value):
+    assert parse_override(f"a={text}") == {"a": value}

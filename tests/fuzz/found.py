@@ -44,8 +44,8 @@ FOUND = {
     # Settings.
     "aliases that multiply": ("experiment", LAUGHS, "alias"),
     "a whole number of 5000 digits": ("experiment", b"seed: " + b"9" * 5000, "not valid YAML"),
-    "a number that is none": ("experiment", b"seed: 0x_", "not valid YAML"),
-    "a day that is none": ("experiment", b"name: 2001-99-99", "not valid YAML"),
+    "a number that is none": ("experiment", b"seed: 0x_", "no decimal number"),
+    "a day is a text": ("experiment", b"seed: 2001-99-99", "seed"),
     "brackets without end": ("experiment", b"data: " + b"[" * 5000, "levels"),
     "a key twice": ("experiment", b"seed: 1\nseed: 2", "'seed' is there twice in line 2"),
     "a backbone that is a mapping": ("folder of settings", b"backbone: {a: 1}", "not the name"),

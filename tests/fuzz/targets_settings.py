@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from fuzz.target import Target
@@ -11,12 +12,13 @@ from lsgm.config import ConfigError, ExperimentConfig, load_experiment, read_cel
 from lsgm.config.axes import read_axes
 from lsgm.config.catalogue import Catalogue
 from lsgm.config.cells import SDE_SETTINGS
-from lsgm.config.command_line import from_command_line
+from lsgm.config.command_line import workflow_settings
 from lsgm.config.load import parse_override, read_yaml
 from lsgm.config.plan import StageResources, read_resources
 from lsgm.config.scope import ALL_TABLES, read_scope
 from lsgm.reporting.paper.tables import PaperTable, read_paper_table
 
+SCHEMA = Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "config.schema.json"
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 LAUGHS = b"a: &a [x, x, x, x, x, x, x, x, x, x]\n" + b"".join(
     b"%c: &%c [%s]\n" % (name, name, b", ".join([b"*%c" % (name - 1)] * 10)) for name in range(ord("b"), ord("k"))
@@ -122,7 +124,8 @@ def read_all(path: Path) -> None:
 
 def read_word(path: Path) -> None:
     word = path.read_bytes().decode("utf-8", "replace")
-    from_command_line({"a": word, "b": [word]})
+    with suppress(ConfigError):
+        workflow_settings({"data_root": word, "seeds": [word]}, SCHEMA)
     try:
         tree = parse_override(word)
         load_experiment(CONFIG / "experiments" / "mnist.yaml", None, None, [word])

@@ -11,6 +11,7 @@ import pytest
 import torch
 from training.small_run import Recorder, blocks, folder, pretrain_settings, run_config
 
+from lsgm.stop_signals import stop_signals
 from lsgm.training import Interrupted, StopRequest, TrainResult, pretrain
 from lsgm.training import checkpoint as checkpoint_module
 
@@ -69,6 +70,31 @@ def test_a_signal_is_kept_and_the_handler_before_comes_back(number, sigterm_rais
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_to_be_ignored_is_ignored(number):
+    """As by nohup, or of a command that a script has started in the background."""
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        with StopRequest() as stop:
+            signal.raise_signal(number)
+            assert not stop.requested
+    finally:
+        signal.signal(number, before)
+
+
+def test_faults_are_no_wish_to_stop():
+    faults = {
+        signal.SIGSEGV,
+        signal.SIGABRT,
+        signal.SIGBUS,
+        signal.SIGFPE,
+        signal.SIGILL,
+        signal.SIGSYS,
+        signal.SIGTRAP,
+    }
+    assert not faults & set(stop_signals())
+
+
 def test_a_user_signal_in_use_is_left_alone():
     seen = []
     before = signal.signal(signal.SIGUSR1, lambda number, frame: seen.append(number))
@@ -116,8 +142,8 @@ def test_of_several_processes_ctrl_c_reaches_each_twice(clock, monkeypatch):
             signal.raise_signal(signal.SIGINT)
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
-def test_a_user_signal_stops_a_run(tmp_path, number):
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGXCPU, signal.SIGRTMIN + 3])
+def test_a_signal_that_would_end_the_process_stops_a_run(tmp_path, number):
     recorder = Recorder(lambda step: os.kill(os.getpid(), number) if step == 3 else None)
     with pytest.raises(Interrupted, match="stopped at step 3 of 8, saved in"):
         run(tmp_path, reporter=recorder)

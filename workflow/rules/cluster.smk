@@ -40,4 +40,4 @@ rule doctor:
     message:
         "What a job of the stage {wildcards.stage} sees"
     shell:
-        "lsgm doctor --gpus {resources.gpu} > {log} 2>&1 && cp {log} {output.report}"
+        "lsgm doctor --gpus {resources.gpu} > {log:q} 2>&1 && cp {log:q} {output.report:q}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from lsgm import data_files
 from lsgm.config import ConfigError
 from lsgm.config.catalogue import OFFICIAL, Catalogue
+from lsgm.config.load import yaml_files
 from lsgm.config.plan import STAGES, dataset_key
 from lsgm.config.run_names import RunName
 from lsgm.config.scope import EXTRA_TABLE, TABLES
@@ -42,7 +43,7 @@ PRIORS = [name for name, run in RUNS.items() if run.backbone is not None]
 CELLS = [name for name, run in RUNS.items() if run.cell is not None]
 
 
-SCALES = [path.stem for path in (CONFIG / "scales").glob("*.yaml")]
+SCALES = [path.stem for path in yaml_files(CONFIG / "scales")]
 TRAINED_SCALES = [scale for scale in SCALES if scale != OFFICIAL]
 
 

@@ -25,7 +25,7 @@ rule cost:
         "Compare the cost of sampling: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
         "lsgm cost --scale config/scales/{wildcards.scale}.yaml --models {params.models} --data {params.data}"
-        " --threads {threads} --out {output.measurement} > {log} 2>&1"
+        " --threads {threads} --out {output.measurement:q} > {log:q} 2>&1"
 
 
 rule sampling_cost_table:
@@ -61,7 +61,7 @@ rule sampling_cost_table:
     message:
         "Table of the sampling cost"
     shell:
-        "lsgm table cost --cost {input.measurement} --out {params.stem} --html {output.page} > {log} 2>&1"
+        "lsgm table cost --cost {input.measurement:q} --out {params.stem} --html {output.page:q} > {log:q} 2>&1"
 
 
 localrules:

@@ -29,6 +29,6 @@ rule evaluate:
         "Evaluate {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
         # exec: a signal must reach the evaluation itself.
-        "exec lsgm evaluate {params.settings} --data {input.data} --model {input.model}"
-        " --samples {input.samples} --threads {threads}"
-        " --processes {resources.processes} --nodes {resources.nodes} --out {output.metrics} > {log} 2>&1"
+        "exec lsgm evaluate {params.settings} --data {input.data:q} --model {input.model:q}"
+        " --samples {input.samples:q} --threads {threads}"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.metrics:q} > {log:q} 2>&1"

@@ -33,4 +33,4 @@ rule extra_ablation_table:
     message:
         "Table of extra axes"
     shell:
-        "lsgm table extra --metrics {params.metrics} --out {params.stem} --html {output.page} > {log} 2>&1"
+        "lsgm table extra --metrics {params.metrics} --out {params.stem} --html {output.page:q} > {log:q} 2>&1"

@@ -23,7 +23,7 @@ rule figure3:
     message:
         "Figure 3"
     shell:
-        "lsgm figure 3 --out {params.stem} > {log} 2>&1"
+        "lsgm figure 3 --out {params.stem} > {log:q} 2>&1"
 
 
 rule figure4:
@@ -51,7 +51,7 @@ rule figure4:
     message:
         "Figure 4"
     shell:
-        "lsgm figure 4 --tolerance {input.tolerance} --out {params.stem} > {log} 2>&1"
+        "lsgm figure 4 --tolerance {input.tolerance:q} --out {params.stem} > {log:q} 2>&1"
 
 
 rule figure5:
@@ -85,7 +85,7 @@ rule figure5:
         "Figure 5"
     shell:
         "lsgm figure 5 --data {params.data} --samples {params.samples} --backbone-samples {params.backbone}"
-        " --out {params.stem} > {log} 2>&1"
+        " --out {params.stem} > {log:q} 2>&1"
 
 
 rule figure_samplers:
@@ -113,7 +113,7 @@ rule figure_samplers:
     message:
         "Figure of the samplers"
     shell:
-        "lsgm figure samplers --samplers {input.samplers} --out {params.stem} > {log} 2>&1"
+        "lsgm figure samplers --samplers {input.samplers:q} --out {params.stem} > {log:q} 2>&1"
 
 
 rule figure_variance:
@@ -141,7 +141,7 @@ rule figure_variance:
     message:
         "Figure of the objective's variance"
     shell:
-        "lsgm figure variance --variance {input.variance} --out {params.stem} > {log} 2>&1"
+        "lsgm figure variance --variance {input.variance:q} --out {params.stem} > {log:q} 2>&1"
 
 
 rule figure_curves:
@@ -170,4 +170,4 @@ rule figure_curves:
     message:
         "Training curves of {wildcards.run}"
     shell:
-        "lsgm figure curves {params.settings} --curves {input.curves} --out {params.stem} > {log} 2>&1"
+        "lsgm figure curves {params.settings} --curves {input.curves:q} --out {params.stem} > {log:q} 2>&1"

@@ -10,4 +10,4 @@ rule no_such_result:
         file="|".join(map(re.escape, RESULT_FILES)),
         unknown=f"(?!{KNOWN_RESULT}).+",
     shell:
-        "false > {log}"
+        "false > {log:q}"

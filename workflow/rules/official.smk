@@ -35,5 +35,5 @@ rule import_official:
     message:
         "Import the authors' checkpoint of {wildcards.run}"
     shell:
-        "lsgm import-official {input.checkpoint} --expect {params.experiment} {params.ema} --out {output.model}"
-        " > {log} 2>&1"
+        "lsgm import-official {input.checkpoint:q} --expect {params.experiment:q} {params.ema} --out {output.model:q}"
+        " > {log:q} 2>&1"

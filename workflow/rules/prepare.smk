@@ -17,4 +17,4 @@ rule prepare:
     message:
         "Prepare data set {wildcards.dataset}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min"
     shell:
-        "lsgm prepare {params.settings} --out {output.data} > {log} 2>&1"
+        "lsgm prepare {params.settings} --out {output.data:q} > {log:q} 2>&1"

@@ -37,6 +37,6 @@ rule pretrain:
         "Pretrain VAE {wildcards.vae}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
-        "exec lsgm pretrain {params.settings} --data {input.data} --threads {threads}"
+        "exec lsgm pretrain {params.settings} --data {input.data:q} --threads {threads}"
         " ${{LSGM_TIME_BUDGET:+--minutes {resources.runtime}}}"
-        " --processes {resources.processes} --nodes {resources.nodes} --out {output.model} > {log} 2>&1"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.model:q} > {log:q} 2>&1"

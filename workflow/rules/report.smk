@@ -34,7 +34,7 @@ rule table:
     message:
         "Table {wildcards.number}"
     shell:
-        "lsgm table {wildcards.number} --metrics {params.metrics} --out {params.stem} --html {output.page} > {log} 2>&1"
+        "lsgm table {wildcards.number} --metrics {params.metrics} --out {params.stem} --html {output.page:q} > {log:q} 2>&1"
 
 
 localrules:
@@ -69,4 +69,4 @@ rule runs:
     message:
         "Page on all runs"
     shell:
-        "lsgm runs --metrics {params.metrics} --trained {params.trained} --out {output.page} > {log} 2>&1"
+        "lsgm runs --metrics {params.metrics} --trained {params.trained} --out {output.page:q} > {log:q} 2>&1"

@@ -20,5 +20,5 @@ rule sample:
         "Sample from {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
         # exec: a signal must reach the sampling itself.
-        "exec lsgm sample {params.settings} --model {input.model} --threads {threads}"
-        " --processes {resources.processes} --nodes {resources.nodes} --out {output.samples} > {log} 2>&1"
+        "exec lsgm sample {params.settings} --model {input.model:q} --threads {threads}"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.samples:q} > {log:q} 2>&1"

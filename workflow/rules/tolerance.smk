@@ -21,5 +21,5 @@ rule tolerance:
     message:
         "Sweep the tolerance of {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm tolerance {params.settings} --data {input.data} --model {input.model}"
-        " --threads {threads} --out {output.measurement} > {log} 2>&1"
+        "lsgm tolerance {params.settings} --data {input.data:q} --model {input.model:q}"
+        " --threads {threads} --out {output.measurement:q} > {log:q} 2>&1"

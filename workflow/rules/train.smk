@@ -38,6 +38,6 @@ rule train:
         "Train {wildcards.prior}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:
         # exec: SIGTERM must reach the training itself, and nothing may end before it has saved.
-        "exec lsgm train {params.settings} --data {input.data} --backbone {input.backbone}"
+        "exec lsgm train {params.settings} --data {input.data:q} --backbone {input.backbone:q}"
         " --threads {threads} ${{LSGM_TIME_BUDGET:+--minutes {resources.runtime}}}"
-        " --processes {resources.processes} --nodes {resources.nodes} --out {output.model} > {log} 2>&1"
+        " --processes {resources.processes} --nodes {resources.nodes} --out {output.model:q} > {log:q} 2>&1"

@@ -20,5 +20,5 @@ rule variance:
     message:
         "Measure the objective's variance of {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:
-        "lsgm variance {params.settings} --data {input.data} --model {input.model}"
-        " --threads {threads} --out {output.measurement} > {log} 2>&1"
+        "lsgm variance {params.settings} --data {input.data:q} --model {input.model:q}"
+        " --threads {threads} --out {output.measurement:q} > {log:q} 2>&1"

@@ -106,9 +106,23 @@ def add_again(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--again",
         action="store_true",
-        default=bool(os.environ.get("LSGM_AGAIN")),
+        default=None,
         help="train even if a training of the same settings, data and code has finished here (default: $LSGM_AGAIN)",
     )
+
+
+def is_on(given: bool | None, variable: str) -> bool:
+    """Whether an option is given, or else its environment variable says yes.
+
+    Raises:
+        ConfigError: the variable is neither yes nor no.
+    """
+    value = os.environ.get(variable, "").strip().lower()
+    if given or value in ("yes", "y", "true", "on", "1"):
+        return True
+    if value in ("", "no", "n", "false", "off", "0"):
+        return False
+    raise ConfigError(f"{variable} is {os.environ[variable]!r}: set it to yes or no, or unset it")
 
 
 def add_device(group: argparse._ArgumentGroup) -> None:

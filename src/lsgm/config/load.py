@@ -9,8 +9,8 @@ A file with every section, as it lies beside a model, is complete: its backbone 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ Model = TypeVar("Model", bound=BaseModel)
 BACKBONE_SECTIONS = ("data", "vae", "pretrain")
 ABLATION = "ablation"
 SCALE_KEYS = ("tables", "cells", "figures", "all", "experiments", "resources")
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 MAX_KEY_PARTS = 10
 MAX_SHOWN = 200
 
@@ -83,7 +84,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = read_text(path, MAX_YAML_BYTES)
     except FileNotFoundError:
-        known = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml"))) or "none"
+        known = ", ".join(sorted(file.stem for file in yaml_files(path.parent))) or "none"
         raise ConfigError(f"{path}: no such file; there are: {known}") from None
     try:
         content = parse_yaml(text)
@@ -96,8 +97,21 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def yaml_files(folder: Path) -> list[Path]:
+    """The settings files of a folder, in order of their names; hidden ones, as some systems leave behind, do not count.
+
+    Raises:
+        ConfigError: a name that neither a rule nor a folder of results can have.
+    """
+    files = sorted(file for file in folder.glob("*.yaml") if not file.name.startswith(".") and file.is_file())
+    for file in files:
+        if not FILE_NAME.fullmatch(file.stem):
+            raise ConfigError(f"{file}: the name may hold letters, digits, '_', '-' and '.' only; rename it")
+    return files
+
+
 def parse_override(word: str) -> dict[str, Any]:
-    """Turn `train.epochs=3` into `{"train": {"epochs": 3}}`; the value is YAML, and 1e-3 is a number here."""
+    """Turn `train.epochs=3` into `{"train": {"epochs": 3}}`; the value is YAML."""
     key, sign, text = word.partition("=")
     parts = key.split(".")
     if not sign or not all(parts) or len(parts) > MAX_KEY_PARTS:
@@ -106,9 +120,6 @@ def parse_override(word: str) -> dict[str, Any]:
         value = parse_yaml(text)
     except ConfigError as error:
         raise ConfigError(f"--set {word}: the value is {error}") from None
-    if isinstance(value, str):
-        with suppress(ValueError):
-            value = float(value)  # YAML reads 1e-3 as text
     for part in reversed(parts):
         value = {part: value}
     return value

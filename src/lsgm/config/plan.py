@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from .base import ConfigError, Section
 from .cells import read_cells
 from .data import DataConfig
-from .load import ABLATION, read_yaml, require_name, validate
+from .load import ABLATION, read_yaml, require_name, validate, yaml_files
 
 # Stages whose jobs save themselves when they are stopped, and go on from there.
 RESUMING_STAGES = ("pretrain", "train")
@@ -91,7 +91,7 @@ def read_runs(config: Path) -> dict[str, Run]:
     Raises:
         ConfigError: a file cannot be read, or names a backbone for which there is no experiment.
     """
-    files = {file.stem: file for file in sorted((config / "experiments").glob("*.yaml"))}
+    files = {file.stem: file for file in yaml_files(config / "experiments")}
     runs: dict[str, Run] = {}
     for name, file in files.items():
         backbone = read_yaml(file).get("backbone")

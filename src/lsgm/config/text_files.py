@@ -7,6 +7,7 @@ of it has a place in settings or measurements, so it is refused before anything 
 from __future__ import annotations
 
 import json
+import re
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
@@ -130,6 +131,30 @@ class _PlainLoader(yaml.SafeLoader):
             keys.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """A decimal number; what YAML reads in another base (010 is 8, 1:30 is 90) or as no number is refused."""
+        if _WHOLE.fullmatch(node.value):
+            return int(node.value)
+        if _DECIMAL.fullmatch(node.value):
+            return float(node.value)
+        raise ConfigError(
+            f"not read as YAML: {node.value!r} is no decimal number{_line(node.start_mark)}; write it as one, or put "
+            "text in quotes"
+        )
+
+
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_DECIMAL = re.compile(r"[-+]?(([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)")
+_INT, _FLOAT, _BOOL = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool"))
+# As in YAML 1.2: true and false alone are booleans, dates are text, and 1e-3 is a number.
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOL, "tag:yaml.org,2002:timestamp")]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_PlainLoader.add_implicit_resolver(_BOOL, re.compile(r"true|True|TRUE|false|False|FALSE"), list("tTfF"))
+_PlainLoader.add_implicit_resolver(_FLOAT, re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+"), list("-+0123456789"))
+for _tag in (_INT, _FLOAT):
+    _PlainLoader.add_constructor(_tag, _PlainLoader.construct_number)
 
 # `<<` merges mappings; without aliases it does no harm.
 _TEXT_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")

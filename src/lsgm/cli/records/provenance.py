@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -23,13 +24,15 @@ def timestamp() -> str:
 
 
 def commit() -> tuple[str | None, bool | None]:
-    """Commit of the package's checkout and whether its code or settings differ from it; (None, None) outside git."""
+    """Commit of the package's checkout, and whether its code or settings differ; None where git does not say."""
     folder = Path(lsgm.__file__).parent
-    head = _git(folder, "rev-parse", "HEAD")
-    if head is None:
+    # A repository in whose folder the package is merely installed, as in an environment, does not have it.
+    if not _git(folder, "ls-files", "--", "__init__.py"):
         return None, None
+    head = _git(folder, "rev-parse", "HEAD")
     sources = [f":(top){path}" for path in SOURCES]
-    return head, bool(_git(folder, "status", "--porcelain", "--untracked-files=normal", "--", *sources))
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=normal", "--", *sources)
+    return (None, None) if head is None or changes is None else (head, bool(changes))
 
 
 def code_checksum() -> str:
@@ -76,9 +79,12 @@ def code_and_machine(device: str) -> dict[str, object]:
 
 
 def _git(folder: Path, *words: str) -> str | None:
+    # Variables of a user or a hook around us, such as GIT_DIR, name another repository.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    command = ["git", "-C", str(folder), *words]
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True, timeout=20
+            command, capture_output=True, text=True, check=True, timeout=20, env=environment, errors="replace"
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from lsgm import distributed
+from lsgm.cli import options
 from lsgm.cli.jobs import run_lock, workflow_job
 from lsgm.cli.records import finished
 from lsgm.cli.records.provenance import code_and_machine, timestamp
@@ -87,7 +88,7 @@ def only_run(out: Path, deadline: Deadline) -> AbstractContextManager[object]:
 
 def is_finished(args: argparse.Namespace, work: Path, dataset: Dataset) -> bool:
     """Whether this very training has finished before; its outputs are then in their places again."""
-    if args.again:
+    if options.is_on(args.again, "LSGM_AGAIN"):
         return False
     found = distributed.on_first(lambda: finished.take_back(work, args.out, dataset.checksum))
     if found and distributed.is_first():

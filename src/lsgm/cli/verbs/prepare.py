@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from lsgm.cli import options
 
@@ -21,7 +20,7 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--download",
         action="store_true",
-        default=os.environ.get("LSGM_DOWNLOAD") == "yes",
+        default=None,
         help="fetch what is missing in the data root, if it can be (default: where $LSGM_DOWNLOAD is yes)",
     )
     options.add_file(parser, "--out", "array file to write (.safetensors)")
@@ -35,7 +34,8 @@ def run(args: argparse.Namespace) -> None:
     options.require_output_folder(args.out)
     from lsgm.data import prepare
 
-    summary = prepare(config.data, root, args.out, download=args.download)
+    download = options.is_on(args.download, "LSGM_DOWNLOAD")
+    summary = prepare(config.data, root, args.out, download)
     channels, height, width = summary.image_shape
     kind = "grey" if channels == 1 else "RGB"
     counts = f"{summary.num_train} training and {summary.num_test} test images, {width}x{height} {kind}"
