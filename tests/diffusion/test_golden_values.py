@@ -1,4 +1,4 @@
-"""Numbers worked out in double precision from the formulas, independently of this package (spec: method 12)."""
+"""Numbers worked out in double precision from the formulas, independently of this package."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def images(count=400):
     return torch.zeros(count, 3, 8, 8, dtype=torch.uint8)
 
 
-# Mean and standard deviation over t as the specification lists them (method 5), in many dimensions.
+# Mean and standard deviation over t as the specification lists them (method.md: Time sampling), in many dimensions.
 LISTED = {
     ("ll", "uniform"): (3.10e3, 7.5e3),
     ("ll", "re"): (3.11e3, 1.1e4),

@@ -28,7 +28,7 @@ class OfficialNetwork:
     Attributes:
         experiments: our experiment files that have it, without the suffix.
         name: what it is.
-        count: parameters of the authors' own network (architecture 1.8 and 2).
+        count: parameters of the authors' own network (method.md: NVAE backbone).
         latent: (C, r, r) of the latent that the prior models.
         reference: its configuration in the reference files; None where they lack it.
     """

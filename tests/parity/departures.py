@@ -1,4 +1,4 @@
-"""Where the published code departs from the mathematics, and the switch with which ours follows it (method 13)."""
+"""Where the published code departs from the mathematics, and the switch with which ours follows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Departure:
     """One departure, or several with one switch.
 
     Attributes:
-        items: numbers in method 13; a dash for what stands elsewhere, in method 9.
+        items: numbers in; a dash for what stands elsewhere, in.
         what: the published code does.
         switches: keys of our settings; none where no number depends on it.
         tests: files below tests that show what a switch does.

@@ -47,7 +47,7 @@ FILES = "## Files\n\nLargest deviation of all arrays and numbers of a file.\n"
 SWITCHES = """\
 ## Parity switches
 
-Where the published code departs from the mathematics (method 13) ours does what the paper says, unless the switch is
+Where the published code departs from the mathematics ours does what the paper says, unless the switch is
 on. What a step of algorithm 2 does is not in the vectors; its gradients are tested against the losses written out, in
 `tests/training/test_algorithms.py`.
 """

@@ -1,4 +1,4 @@
-"""Gradient routing of algorithms 2 and 3 (method 7.2): the gradients themselves, against the authors' order of work.
+"""Gradient routing of algorithms 2 and 3: the gradients themselves, against the authors' order of work.
 
 That order is written out here with plain backward passes over everything: L_q into all parameters, the VAE's gradients
 put aside and the prior's thrown away, then L_p, of which only the prior's are kept. Parameters stay as they are.

@@ -2,7 +2,7 @@
 
 The same gradients as `training.algorithms` gives, function by function, so that one can stand in for the other. Here
 each of L_q and L_p is differentiated with respect to all parameters of both networks, of which one half is then thrown
-away, as it is with `.backward()` (method 7.2). Only the published algorithm 1 has a single loss and a single pass.
+away, as it is with `.backward()`. Only the published algorithm 1 has a single loss and a single pass.
 """
 
 from __future__ import annotations

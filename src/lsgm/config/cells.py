@@ -1,4 +1,4 @@
-"""The cells of Table 6: names, settings, and which of them do not exist (spec: experiments 4).
+"""The cells of Table 6: names, settings, and which of them do not exist.
 
 A name is `<sde>-<weighting>-<time>-<q_time>`, for example `vpsde-un-is-rew`. The file `config/ablation.csv` holds the
 grid; its column `not_applicable` says why a cell does not exist, and is empty for those that do.
@@ -19,7 +19,7 @@ from .text_files import MAX_YAML_BYTES, read_text
 NAME = re.compile(r"[a-z]+(-[a-z]+){3}")
 COLUMNS = ("cell", "sde", "weighting", "time", "q_time", "not_applicable")
 
-# The geometric SDE starts at its smallest variance and needs no cut-off; the linear one needs it (method 1).
+# The geometric SDE starts at its smallest variance and needs no cut-off; the linear one needs it.
 SDE_SETTINGS: dict[str, dict[str, Any]] = {
     "vpsde": {"type": "vpsde", "beta_start": 0.1, "beta_end": 20.0, "sigma2_0": 0.0, "time_eps": 0.01},
     "geometric": {"type": "geometric", "sigma2_min": 3.0e-5, "sigma2_max": 0.999, "sigma2_0": 3.0e-5, "time_eps": 0.0},

@@ -1,4 +1,4 @@
-"""Which data set, and how its arrays become network inputs (spec: method 7.3, experiments 1)."""
+"""Which data set, and how its arrays become network inputs (method.md: Data)."""
 
 from __future__ import annotations
 

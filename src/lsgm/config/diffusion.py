@@ -1,4 +1,4 @@
-"""The forward process and the objective on it (spec: method 1, 4, 5 and 7.1)."""
+"""The forward process and the objective on it (method.md: Forward processes)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ class ObjectiveConfig(Section):
     disjoint: bool = Field(False, description="algorithm 2 as two sequential passes instead of one joint batch")
     update_q_ema: bool = Field(False, description="the encoder's pass sees the averaged prior (disjoint only)")
     official_weights: bool = Field(
-        False, description="parity switch: the authors' loss weights where they differ from the exact ones (method 13)"
+        False,
+        description="parity switch: the authors' loss weights where they differ from the exact ones",
     )
     official_kl_coeff: bool = Field(
         False, description="parity switch: in algorithm 1 the KL coefficient also multiplies the prior's loss"
@@ -69,7 +70,7 @@ class ObjectiveConfig(Section):
 
     @property
     def algorithm(self) -> Literal[1, 2, 3]:
-        """Which of the paper's three algorithms (method 7.1) these choices mean."""
+        """Which of the paper's three algorithms (method.md: Training algorithms) these choices mean."""
         if self.q_time != "rew":
             return 2
         return 1 if self.weighting == "ll" else 3

@@ -1,4 +1,4 @@
-"""Settings of sampling and evaluation (spec: method 9, 10 and 11)."""
+"""Settings of sampling and evaluation (method.md: Likelihood)."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class SampleConfig(Section):
 
 
 class NelboConfig(Section):
-    """NELBO by the probability-flow ODE (method 9)."""
+    """NELBO by the probability-flow ODE (method.md: Likelihood)."""
 
     solver: Literal["multistep", "adaptive"] = Field(
         "multistep", description="fixed steps with new trace probes at each, or adaptive steps with a fixed probe"

@@ -1,4 +1,4 @@
-"""Sizes of the two networks (spec: architecture 1 and 2). Defaults are those of the paper's CIFAR-10 runs."""
+"""Sizes of the two networks (method.md: NVAE backbone). Defaults are those of the paper's CIFAR-10 runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _KEYS_OF_PIXELS = ("arch", "output")
 
 
 class VaeConfig(Section):
-    """The NVAE backbone. Field names follow the authors' tables (architecture 1.8).
+    """The NVAE backbone. Field names follow the authors' tables (method.md: NVAE backbone).
 
     With `arch` pixels there is no network: the latent is the image. The sizes below then mean nothing, so they are not
     kept, whatever a scale file says of all VAEs; resolved settings show `arch` and `output` alone.
@@ -121,7 +121,7 @@ class VaeConfig(Section):
 
 
 class PriorConfig(Section):
-    """The score network and the mixed score (architecture 2, method 3)."""
+    """The score network and the mixed score (method.md: Score network, method.md: Mixed score)."""
 
     num_channels: int = Field(512, ge=4, description="F: width of the first level")
     channel_mult: tuple[int, ...] = Field((1, 1, 1), description="width of each level in units of num_channels")

@@ -1,4 +1,4 @@
-"""Settings of the two training stages (spec: method 7 and 8, hyperparameters.yaml)."""
+"""Settings of the two training stages (method.md: Training algorithms)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .base import Section
 
 
 class KlSchedule(Section):
-    """kl_coeff(step): constant for a portion of the iterations, then linear from start to end (method 7.4)."""
+    """kl_coeff(step): constant for a portion of the iterations, then linear from start to end."""
 
     start: float = Field(1.0, ge=0)
     end: float = Field(1.0, ge=0)

@@ -1,4 +1,4 @@
-"""Data sets: readers to one checked array file, and batches of network inputs from it (method 7.3, experiments 1)."""
+"""Data sets: readers to one checked array file, and batches of network inputs from it (method.md: Data)."""
 
 from .batches import TrainBatches, eval_batch, eval_batches, part_of
 from .prepared import Dataset, DataSummary, image_shape, load_dataset, prepare

@@ -1,4 +1,4 @@
-"""From raw 8-bit images to what the networks see (method 7.3).
+"""From raw 8-bit images to what the networks see (method.md: Data).
 
 Bit reduction floor(255 x / 2^(8-b)) / (2^b - 1) for b bits and x in [0, 1], or a Bernoulli draw per pixel for binary
 sets; then 2x - 1, padding with the value of a zero pixel, and horizontal flips. Random numbers are arguments: the
@@ -31,7 +31,7 @@ def to_model_input(
     Raises:
         ValueError: wrong type of images, or uniforms where none are needed or the reverse.
 
-    Source: method 7.3; NVAE for the bit reduction.
+    Source: method.md: Data; NVAE for the bit reduction.
     """
     if images.dtype != torch.uint8:
         raise ValueError(f"images are {images.dtype}, not torch.uint8")

@@ -1,5 +1,5 @@
 """Evaluation of likelihoods: log p(z_0) by the probability flow or in discrete steps, NELBO, importance-weighted bound,
-units (method 9).
+units (method.md: Likelihood).
 
 Distances between sets of images are in `lsgm.evaluation.frechet`.
 """

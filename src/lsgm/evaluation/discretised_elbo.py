@@ -1,4 +1,4 @@
-"""The bound on -log p(z_0) of the time-discretised process (DDPM; method 9), for variance-preserving kernels.
+"""The bound on -log p(z_0) of the time-discretised process (DDPM), for variance-preserving kernels.
 
 -log p(z_0) <= KL(q(z_T|z_0) || N(0, I)) + sum over n = 1 .. T of L_n, with abar_n = 1 - sigma^2(n / T) and
 z_n = sqrt(abar_n) z_0 + sqrt(1 - abar_n) eps. With s_n^2 the variance of the model's step and D latent dimensions,
@@ -45,7 +45,7 @@ class ElboWeights:
 def elbo_weights(table: StepTable) -> ElboWeights:
     """Coefficients of the bound, from the constants of the discretised process.
 
-    Source: Ho et al. (2020) Eqs. (5) to (8); method 9.
+    Source: Ho et al. (2020) Eqs. (5) to (8); method.md: Likelihood.
     """
     error = table.beta**2 / ((1 - table.beta) * table.variance)
     posterior = table.posterior_variance.clone()
@@ -82,7 +82,7 @@ def discretised_elbo(
         ValueError: fewer than one evaluation.
         NumericalError: the estimate is not finite.
 
-    Source: Ho et al. (2020) Eq. (5); method 9, last paragraph.
+    Source: Ho et al. (2020) Eq. (5); method.md: Likelihood.
     """
     if not isinstance(prior.sde, VariancePreservingSde):
         raise ConfigError(

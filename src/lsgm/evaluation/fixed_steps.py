@@ -1,4 +1,4 @@
-"""log p(z_0) along the probability flow in fixed steps, with new trace probes at every evaluation (method 9).
+"""log p(z_0) along the probability flow in fixed steps, with new trace probes at every evaluation.
 
 In y = z / √N and the angle θ (`lsgm.sampling.angle`) every SDE's flow is dy/dθ = α (ε' − y sin θ) / cos θ, so that
 

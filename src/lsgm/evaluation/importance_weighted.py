@@ -1,4 +1,4 @@
-"""The importance-weighted bound on -log p(x) for the VAE backbone (Burda et al. 2016; method 8 and 9).
+"""The importance-weighted bound on -log p(x) for the VAE backbone (Burda et al. 2016).
 
 -log p(x) <= -(LSE_k log w_k - ln K), log w_k = log p(x|z_k) + log N(z_k; 0, I) - log q(z_k|x), K posterior draws per
 image. Not for a score-based prior: its log p(z) is an estimate, whose noise the exponential would turn into a bias.
@@ -65,7 +65,7 @@ def importance_weighted_bound(
         ConfigError: the model has a score-based prior.
         NumericalError: a weight is not finite.
 
-    Source: Burda et al. (2016) Eq. (8); method 8.
+    Source: Burda et al. (2016) Eq. (8); method.md: NELBO and its KL terms.
     """
     if model.prior is not None:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""log p(z_0) under the prior by the instantaneous change of variables, adaptive steps (LSGM section 2; method 9).
+"""log p(z_0) under the prior by the instantaneous change of variables, adaptive steps (LSGM section 2).
 
 log p(z_0) = log N(z(1); 0, base variance) + integral over [t_o, 1] of tr(dF/dz), z(t_o) = z_0, F the probability flow.
 The trace is estimated with one probe n per solve (Hutchinson): n^T J n. The parts of J that are known - f(t) I, and the
@@ -49,7 +49,7 @@ def prior_log_prob(prior: Prior, latent: Tensor, probes: Sequence[Tensor], confi
         SolverError: step underflow or non-finite values.
         ValueError: no probes.
 
-    Source: Chen et al. (2018) Theorem 1; Song et al. (2021) section 4.3; method 9.
+    Source: Chen et al. (2018) Theorem 1; Song et al. (2021) section 4.3; method.md: Likelihood.
     """
     if not probes:
         raise ValueError("log p(z_0) needs at least one trace probe")

@@ -1,4 +1,4 @@
-"""The negative evidence lower bound of test images (LSGM Eq. (8); method 9).
+"""The negative evidence lower bound of test images (LSGM Eq. (8); method.md: Likelihood).
 
 NELBO(x) = -log p(x|z) + sum_g log q(z_g|.) - sum over finer groups log N(z_g; 0, I) - log p(z_0), at one posterior draw
 per image. For a VAE alone every group has the standard normal prior.
@@ -117,7 +117,7 @@ def evaluate_nelbo(
         SolverError: the prior's ODE could not be solved.
         NumericalError: a term is not finite.
 
-    Source: LSGM Eq. (8); method 9.
+    Source: LSGM Eq. (8); method.md: Likelihood.
     """
     device = torch.device(device)
     settings = config.evaluate.nelbo

@@ -1,6 +1,6 @@
 """log p(z_0) as the authors' code estimates it: a new Gaussian trace probe at every call of the right-hand side.
 
-A parity switch (`evaluate.nelbo.official_probes`; method 13, item 5). The estimate is unbiased like that of
+A parity switch (`evaluate.nelbo.official_probes`). The estimate is unbiased like that of
 `lsgm.evaluation.likelihood`, but the solver sees a noisy derivative and pays for it with many more evaluations. As in
 the authors' code, the trace is that of the whole right-hand side, with no part of it known, and the solver's error is
 one root mean square over the flattened state of the batch, latents and log-densities (nats) together.
@@ -42,7 +42,7 @@ def official_prior_log_prob(
     Raises:
         SolverError: step underflow, too many evaluations or non-finite values.
 
-    Source: Grathwohl et al. (2019) Algorithm 1; method 9 and 13.
+    Source: Grathwohl et al. (2019) Algorithm 1; method.md: Likelihood.
     """
     return mean_of_solves(
         [_solve(prior, latent, indices, config, seed, number) for number in range(config.probe_count)]

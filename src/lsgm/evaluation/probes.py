@@ -1,4 +1,4 @@
-"""Random vectors n with E[n n^T] = I, with which n^T J n estimates the trace of J (Hutchinson 1990; method 9).
+"""Random vectors n with E[n n^T] = I, with which n^T J n estimates the trace of J (Hutchinson 1990).
 
 Signs (Rademacher) are exact for what is on the diagonal of J; normals are not, and are there for comparison. All draws
 are keyed by the image's index, so that they are the same at any batch size.
@@ -37,7 +37,7 @@ def draw_probes(
     Returns:
         `num_probes` tensors (B, C, r, r).
 
-    Source: Hutchinson (1990); method 9.
+    Source: Hutchinson (1990); method.md: Likelihood.
     """
     indices = list(indices)
     if kind == "gaussian":

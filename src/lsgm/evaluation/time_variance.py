@@ -1,4 +1,4 @@
-"""How much the prior's training objective varies under each distribution of times (LSGM section 3.4; method 5).
+"""How much the prior's training objective varies under each distribution of times (LSGM section 3.4).
 
 One term of the objective is λ_p(t) Σ_d (ε − ε_θ)² with λ_p = w(t) / (2 r(t)), at one image, one ε and one t ~ r. Its
 mean does not depend on r; its standard deviation does, and gradients are as noisy as it is large.
@@ -87,7 +87,7 @@ def normal_variation(sde: Sde, weighting: str, proposal: TimeProposal, num_dims:
     Returns:
         The ratio, by the midpoint rule in the proposal's own quantiles.
 
-    Source: method 5 (its table of standard deviations is the case of many dimensions).
+    Source: method.md: Time sampling (its table of standard deviations is the case of many dimensions).
     """
     rho = (torch.arange(QUADRATURE_NODES, dtype=torch.float64) + 0.5) / QUADRATURE_NODES
     time = proposal.time(rho).clamp(sde.time_eps, 1.0)

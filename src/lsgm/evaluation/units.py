@@ -19,7 +19,7 @@ def bits_per_dim(nats: float, shape: Sequence[int]) -> float:
     Returns:
         nats / (ln 2 * C * H * W). For data reduced to fewer bits: bits per dimension of the reduced data.
 
-    Source: method 9.
+    Source: method.md: Likelihood.
     """
     return nats / (math.log(2.0) * math.prod(shape))
 
@@ -33,7 +33,7 @@ def mean_over_processes(values: Tensor, num_processes: int) -> float:
         values: (N,), one for each image.
         num_processes: 1 gives the plain mean.
 
-    Source: method 13, item 12.
+    Source: method.md: Where the published code differs.
     """
     total = math.ceil(values.numel() / num_processes) * num_processes
     return float(values[torch.arange(total) % values.numel()].mean())

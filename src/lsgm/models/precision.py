@@ -1,4 +1,4 @@
-"""Islands of full precision inside mixed-precision regions (method 7.6)."""
+"""Islands of full precision inside mixed-precision regions (method.md: Optimisers, schedules, averages)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score-based prior with the mixed score (method 3; LSGM section 3.2).
+"""The score-based prior with the mixed score (method.md: Mixed score; LSGM section 3.2).
 
     epsilon(z_t, t) = (1 - alpha) M(z_t, t) + alpha epsilon'(z_t, t)
 
@@ -113,7 +113,7 @@ class MixedScorePrior(nn.Module):
         Raises:
             ValueError: wrong shape or dtype.
 
-        Source: method 7.7.
+        Source: method.md: Inactive latent channels.
         """
         if inactive.dtype != torch.bool or inactive.shape != self.shape[:1]:
             raise ValueError(f"expected {self.shape[0]} booleans, not {tuple(inactive.shape)} of {inactive.dtype}")

@@ -146,7 +146,7 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
 
     The authors' mode of this kind also moves them, which changes no image made in the mode.
 
-    Source: method 10; experiments 3 (CelebA-HQ samples are decoded this way).
+    Source: method.md: Decoding (CelebA-HQ samples are decoded this way).
     """
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
     flags = [(norm, norm.training, norm.track_running_stats) for norm in norms]
@@ -168,7 +168,7 @@ def every_channel_active(prior: object) -> Iterator[None]:
     Args:
         prior: one with a buffer `active`, such as `MixedScorePrior`; any other has no mask, and nothing happens.
 
-    Source: method 13, item 7 (the authors' files do not keep the mask, so their evaluation is without).
+    Source:(the authors' files do not keep the mask, so their evaluation is without).
     """
     mask = getattr(prior, "active", None)
     if mask is None:

@@ -1,4 +1,4 @@
-"""Images from a trained model: prior, finer latent groups, decoder mean (method 10).
+"""Images from a trained model: prior, finer latent groups, decoder mean (method.md: Probability-flow ODE).
 
 Every draw is keyed by the sample's index: image i is the same whatever the batch size, up to the rounding of the
 networks, unless the decoder uses batch statistics or one error norm spans the batch (`sample.official_error_norm`).

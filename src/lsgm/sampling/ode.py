@@ -1,4 +1,4 @@
-"""The probability-flow ODE of the latent prior (LSGM section 2; method 9 and 10).
+"""The probability-flow ODE of the latent prior (LSGM section 2; method.md: Likelihood).
 
 dz/dt = f(t) z + g(t)^2 / 2 * eps_theta(z, t) / sigma_t, an ODE with the marginals of the reverse SDE. The solver's
 state is float64 where the device has it; the network is evaluated in the precision of its parameters. Every sample is
@@ -100,7 +100,7 @@ def sample_ode(prior: Prior, noise: Tensor, config: SampleConfig, step_noise: St
     Raises:
         SolverError: see `solve_probability_flow`.
 
-    Source: method 10.
+    Source: method.md: Probability-flow ODE.
     """
     start = noise.to(state_dtype(noise.device)) * (config.prior_temperature * prior.sde.base_variance**0.5)
     solution = solve_probability_flow(prior, start, 1.0, config.time_end, config.tol, config.official_error_norm)

@@ -72,7 +72,7 @@ def step_table(sde: Sde, num_steps: int, step_variance: Literal["beta", "beta_po
     Raises:
         ConfigError: a beta_n would not be in (0, 1).
 
-    Source: Ho et al. (2020) Eqs. (7) and (11); method 9.
+    Source: Ho et al. (2020) Eqs. (7) and (11); method.md: Likelihood.
     """
     time = torch.arange(1, num_steps + 1, dtype=torch.float64) / num_steps
     variance = sde.variance(time)
@@ -107,7 +107,7 @@ def sample_ancestral(
         ValueError: no `step_noise`.
         SolverError: a latent is not finite.
 
-    Source: Ho et al. (2020) Algorithm 2; method 10; for the parity switch method 13, item 9.
+    Source: Ho et al. (2020) Algorithm 2; for the parity switch method.md: Where the published code differs.
     """
     if not (isinstance(prior.sde, VariancePreservingSde) or config.official_discretisation):
         raise ConfigError(

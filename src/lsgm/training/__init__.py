@@ -1,4 +1,4 @@
-"""Training: VAE pretraining, and the joint stage with its three algorithms (LSGM section 3 and App. D; method 6 to 8).
+"""Training: VAE pretraining, and the joint stage with its three algorithms (LSGM section 3 and App. D).
 
 Two functions do it all: `pretrain` and `train`. Both resume by themselves from the folder they work in.
 """

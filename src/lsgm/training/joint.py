@@ -1,4 +1,4 @@
-"""Stage 2: the score-based prior, jointly with the VAE or on a frozen one (LSGM section 3; method 7)."""
+"""Stage 2: the score-based prior, jointly with the VAE or on a frozen one (LSGM section 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage 1: the VAE with a standard Normal prior on every group, alpha = 0 (LSGM section 4; method 8)."""
+"""Stage 1: the VAE with a standard Normal prior on every group, alpha = 0 (LSGM section 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The VAE of architecture 1.2 to 1.6, a second time: plain operations on official tensors, in the order of the text.
+"""The VAE of method.md: NVAE backbone, a second time: plain operations on official tensors, in the order of the text.
 
 Nothing here comes from `lsgm.models`, so that an error in reading the text would have to be made twice. `config` only
 gives the sizes P, S, G, n_pre, n_post, n_e, n_d, the numbers of flows, and switches.

@@ -1,4 +1,4 @@
-"""Decoders that differ from their encoder in width and numbers of cells: counts by the rules of architecture 1.8."""
+"""Decoders that differ from their encoder in width and numbers of cells: counts by the rules of."""
 
 from __future__ import annotations
 

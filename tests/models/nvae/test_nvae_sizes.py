@@ -1,4 +1,4 @@
-"""Parameter counts and names of the official VAEs (architecture 1.8), on the meta device."""
+"""Parameter counts and names of the official VAEs (method.md: NVAE backbone), on the meta device."""
 
 from __future__ import annotations
 

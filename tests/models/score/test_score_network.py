@@ -9,7 +9,7 @@ from lsgm.config import ConfigError, PriorConfig
 from lsgm.models.score import ScoreNetwork
 from lsgm.models.score.attention import Attention
 
-# architecture 2: channels and side of the latent, F, widths, FIR, GroupNorms, attentions, parameters with C logits.
+#: channels and side of the latent, F, widths, FIR, GroupNorms, attentions, parameters with C logits.
 ROWS = {
     "cifar10": (180, 16, 512, (1, 1, 1), True, 125, 10, 375_561_064),
     "mnist": (40, 8, 256, (1, 1), False, 78, 1, 63_774_544),

@@ -108,7 +108,7 @@ def measure(
 
 
 def _in_unit(nats: float, config: ExperimentConfig, shape: tuple[int, int, int]) -> float:
-    """Binary sets are reported in nats per image, all others in bits per dimension (method 9)."""
+    """Binary sets are reported in nats per image, all others in bits per dimension (method.md: Likelihood)."""
     return nats if config.data.binarise else bits_per_dim(nats, shape)
 
 

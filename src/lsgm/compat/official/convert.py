@@ -86,7 +86,7 @@ def read(
             and where `checkpoint.pt` has the average they have the raw weights.
         kind: what the file must hold; None accepts both.
         mask_inactive: hide from the network the channels that it did not see in training. The authors' evaluation does
-            not, and its numbers are without (method 13, item 7).
+            not, and its numbers are without (method.md: Where the published code differs).
 
     Raises:
         ConfigError: the file is damaged, would run code, is of another kind, lacks a tensor, has one that has no place

@@ -60,7 +60,7 @@ def data_of(name: str, path: str, is_binary: bool, side: int, source: str) -> di
 
 
 def frechet_of(data: Mapping[str, object]) -> dict[str, object]:
-    """What the Fréchet distance is taken on where the paper says other than our defaults (experiments 3, method 11)."""
+    """What the Fréchet distance is taken on where the paper says other than our defaults."""
     if data.get("binarise"):
         return {"features": "none"}
     if data["name"] == "celebahq256":

@@ -31,7 +31,7 @@ def image_shape(checkpoint: Checkpoint) -> tuple[int, int, int]:
     Raises:
         ConfigError: tensors are absent or of impossible shapes, or the arguments name sizes beyond what they hold.
 
-    Source: architecture 1.4.
+    Source: method.md: NVAE backbone.
     """
     blocks, scales = _size(checkpoint, "num_preprocess_blocks"), _size(checkpoint, "num_latent_scales")
     _require_bounded(checkpoint, blocks, scales)
@@ -53,7 +53,7 @@ def channel_mult(checkpoint: Checkpoint) -> tuple[int, ...] | None:
     Raises:
         ConfigError: the arguments contradict the number of residual blocks or their widths.
 
-    Source: architecture 2.
+    Source: method.md: Score network.
     """
     score = checkpoint.score
     if score is None:

@@ -1,7 +1,7 @@
 """MNIST: 60,000 training and 10,000 test digits, grey, 28x28, from the original idx files (gzip or unpacked).
 
 The labels play no part in the paper and are not read. Padding to 32x32 and binarisation happen when a batch is made
-(method 7.3).
+(method.md: Data).
 """
 
 from __future__ import annotations

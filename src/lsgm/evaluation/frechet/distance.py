@@ -1,4 +1,4 @@
-"""Fréchet distance between generated and real images (method 11)."""
+"""Fréchet distance between generated and real images (method.md: Fréchet distances)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def frechet_distance(
     Args:
         samples: generated images (N, C, H, W), float in [0, 1], or uint8. C is 1 or 3.
         reference: real images (M, C, h, w), uint8, un-augmented and not binarised. Where the samples are larger by an
-            even margin, the reference is zero-padded like the model's input (method 11: 28x28 sets are compared at
+            even margin, the reference is zero-padded like the model's input (: 28x28 sets are compared at
             32x32).
         config: features, weights, number of reference images (a part, see `data.part_of`), batch size, number of parts.
         root: data root, where relative paths of weights start.

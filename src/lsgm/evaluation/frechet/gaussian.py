@@ -1,7 +1,7 @@
 """Gaussian statistics of features, and the Fréchet distance between two Gaussians.
 
 All features are pooled into one mean and one covariance, in float64, batch by batch. Averaging those of several
-processes, as the authors' code does, gives another number (method 13): a parity switch.
+processes, as the authors' code does, gives another number: a parity switch.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def averaged_statistics(parts: Sequence[GaussianStatistics]) -> GaussianStatisti
     Returns:
         Plain means of means and covariances; `count` is the number of all images.
 
-    Source: method 13, item 8.
+    Source: method.md: Where the published code differs.
     """
     return GaussianStatistics(
         mean=torch.stack([part.mean for part in parts]).mean(dim=0),
@@ -95,7 +95,7 @@ def gaussian_distance(first: GaussianStatistics, second: GaussianStatistics) -> 
     Raises:
         ValueError: dimensions differ, or a number is not finite.
 
-    Source: Dowson and Landau (1982); method 11.
+    Source: Dowson and Landau (1982); method.md: Fréchet distances.
     """
     if first.mean.shape != second.mean.shape:
         raise ValueError(f"features of {len(first.mean)} and {len(second.mean)} dimensions cannot be compared")

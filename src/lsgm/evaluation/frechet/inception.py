@@ -2,7 +2,7 @@
 
 The network is clean-fid's, from a local file `inception-2015-12-05.pt`; nothing is ever downloaded. Two ways to bring
 images to its 299x299 input: clean-fid's (8-bit images, antialiased bicubic) and the paper's (float images, bilinear;
-method 11). The numbers of the two differ, so the result names the way.
+method.md: Fréchet distances). The numbers of the two differ, so the result names the way.
 
 The file holds code. With its checksum in `evaluate.frechet.sha256` it is loaded as it is; without, what was checked of
 it (script_archive.py). Either way it is tried on one image before anything is measured.

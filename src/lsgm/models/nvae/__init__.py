@@ -1,4 +1,4 @@
-"""The VAE backbone: NVAE with independent standard-Normal priors on its latent groups (architecture 1)."""
+"""The VAE backbone: NVAE with independent standard-Normal priors on its latent groups (method.md: NVAE backbone)."""
 
 from __future__ import annotations
 

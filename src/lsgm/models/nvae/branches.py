@@ -1,4 +1,4 @@
-"""Residual branches of a cell: two weight-normalised 3x3 convolutions, or an inverted bottleneck (architecture 1.3)."""
+"""Residual branches of a cell: two weight-normalised 3x3 convolutions, or an inverted bottleneck."""
 
 from __future__ import annotations
 

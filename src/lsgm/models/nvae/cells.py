@@ -1,4 +1,4 @@
-"""Residual cells: skip(x) + 0.1 SE(branch(x)) (architecture 1.3).
+"""Residual cells: skip(x) + 0.1 SE(branch(x)) (method.md: NVAE backbone).
 
 `CELLS` says which branch each part of the network uses under each value of `vae.arch`.
 """

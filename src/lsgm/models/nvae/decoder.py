@@ -1,4 +1,4 @@
-"""The top-down half: latent groups from coarse to fine, post-process and head (architecture 1.4).
+"""The top-down half: latent groups from coarse to fine, post-process and head (method.md: NVAE backbone).
 
 The same modules infer latents (given the encoder's features and noise) and generate (given the latents).
 """

@@ -1,4 +1,4 @@
-"""The bottom-up half: stem, pre-process and encoder tower (architecture 1.4, 1.5).
+"""The bottom-up half: stem, pre-process and encoder tower (method.md: NVAE backbone).
 
 It runs once per image and keeps one feature per latent group; the decoder consumes them in reverse order, since a
 group's posterior also depends on the groups decoded before it.

@@ -1,4 +1,4 @@
-"""Volume-preserving autoregressive flows on the sample of one latent group (architecture 1.6).
+"""Volume-preserving autoregressive flows on the sample of one latent group (method.md: NVAE backbone).
 
 A flow subtracts from each latent element a function of the elements before it, so its Jacobian is triangular with ones
 on the diagonal and the log-density of the sample does not change. Elements are ordered by pixel in raster order, then

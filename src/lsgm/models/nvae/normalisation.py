@@ -1,4 +1,4 @@
-"""Batch normalisation as the VAE uses it everywhere (architecture 1.2).
+"""Batch normalisation as the VAE uses it everywhere (method.md: NVAE backbone).
 
 A subclass, so that its constants are written once; `lsgm.distributed.synchronised_batch_norms` joins processes.
 """

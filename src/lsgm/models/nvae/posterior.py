@@ -1,4 +1,4 @@
-"""The Normal posterior of one latent group, with softly clamped parameters (architecture 1.4, step 2)."""
+"""The Normal posterior of one latent group, with softly clamped parameters (method.md: NVAE backbone)."""
 
 from __future__ import annotations
 

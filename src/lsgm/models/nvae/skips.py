@@ -1,4 +1,4 @@
-"""The direct path of residual cells that change resolution (architecture 1.3)."""
+"""The direct path of residual cells that change resolution (method.md: NVAE backbone)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Squeeze and excitation: a gate per channel from the channel's spatial mean (architecture 1.2)."""
+"""Squeeze and excitation: a gate per channel from the channel's spatial mean (method.md: NVAE backbone)."""
 
 from __future__ import annotations
 

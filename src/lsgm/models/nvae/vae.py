@@ -1,4 +1,4 @@
-"""NVAE as LSGM uses it: a hierarchy of latent groups, each with prior N(0, I) (architecture 1; LSGM Sec. 3).
+"""NVAE as LSGM uses it: a hierarchy of latent groups, each with prior N(0, I) (method.md: NVAE backbone; LSGM Sec. 3).
 
 A residual or conditional-Normal prior, as in the original NVAE, is equivalent to N(0, I) on the standardised latent;
 the decoder's features play its part. The groups of the coarsest scale are what the score-based prior models later.

@@ -1,4 +1,4 @@
-"""Weight-normalised convolution with the norm of each output channel learned in log space (architecture 1.2).
+"""Weight-normalised convolution with the norm of each output channel learned in log space (method.md: NVAE backbone).
 
 For regularisers: every convolution of the VAE is an `nn.Conv2d`. Those that are also `WNConv2d` act with the weight
 that `normalised_weight()` gives, not with `weight`; the one used in the last training forward is `last_weight`.

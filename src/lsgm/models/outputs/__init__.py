@@ -1,4 +1,4 @@
-"""Output distributions p(x|z), one per file; `OUTPUTS` maps the settings' name to the class (architecture 1.7)."""
+"""Output distributions p(x|z), one per file; `OUTPUTS` maps the settings' name to the class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bernoulli pixels for binarised images: one logit per pixel (architecture 1.7, `bin`)."""
+"""Bernoulli pixels for binarised images: one logit per pixel (method.md: NVAE backbone, `bin`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One discretised logistic per colour value (architecture 1.7, `dl`); any number of colours and of bits."""
+"""One discretised logistic per colour value (method.md: NVAE backbone, `dl`); any number of colours and of bits."""
 
 from __future__ import annotations
 

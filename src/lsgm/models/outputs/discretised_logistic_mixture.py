@@ -1,4 +1,4 @@
-"""Mixture of ten discretised logistics over the three colours of a pixel (architecture 1.7, `dml`).
+"""Mixture of ten discretised logistics over the three colours of a pixel (method.md: NVAE backbone, `dml`).
 
 The components are shared by the colours; within a component green depends linearly on red, and blue on both.
 Channels of the head: 10 mixture logits, then for each colour 10 locations, 10 log-scales, 10 raw coefficients.

@@ -1,7 +1,7 @@
 """Mass that a logistic distribution gives to a quantised intensity, shared by the single and the mixed form.
 
 Intensities are the 2^bits values k / V * 2 - 1 with V = 2^bits - 1, so bins are 2 / V wide; the two outermost are open.
-Source: architecture 1.7.
+Source: method.md: NVAE backbone.
 """
 
 from __future__ import annotations

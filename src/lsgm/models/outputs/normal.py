@@ -1,4 +1,4 @@
-"""Normal pixels with clamped mean and scale (architecture 1.7, `normal`): a density, so not comparable in bits."""
+"""Normal pixels with clamped mean and scale: a density, so not comparable in bits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score network that predicts the noise in a latent (architecture 2)."""
+"""The score network that predicts the noise in a latent (method.md: Score network)."""
 
 from .network import ScoreNetwork
 from .residual_block import ResidualBlock

@@ -1,4 +1,4 @@
-"""Self-attention over the positions of a feature map, one head (architecture 2)."""
+"""Self-attention over the positions of a feature map, one head (method.md: Score network)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resampling with a learned 3x3 convolution inside (architecture 2, "Resampling"), for the residual pyramids.
+"""Resampling with a learned 3x3 convolution inside (method.md: Score network), for the residual pyramids.
 
 With FIR filtering, the filter of `resampling` runs before the stride when halving and after it when doubling:
     down  convolution of stride 2 (zeros 2 wide, filter)

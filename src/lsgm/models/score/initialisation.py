@@ -1,4 +1,4 @@
-"""Initialisation of the score network's weights (architecture 2, "Init V(s)").
+"""Initialisation of the score network's weights (method.md: Score network).
 
 V(s) is uniform with variance 2s / (fan in + fan out). s = 0 means almost zero rather than zero, so that the weights
 behind such a layer receive a gradient from the first step on.

@@ -1,6 +1,6 @@
 """The layers that all blocks of the score network are made of, each with its initialisation.
 
-They are torch's own classes, so that the spectral and norm regularisers (method 7.5) find them by type: the per-pixel
+They are torch's own classes, so that the spectral and norm regularisers find them by type: the per-pixel
 projections of the attention are linear layers and not 1x1 convolutions, since their weights are not regularised.
 """
 

@@ -1,4 +1,4 @@
-"""The score network: a U-Net of the NCSN++ type on the latent, conditioned on the time (architecture 2).
+"""The score network: a U-Net of the NCSN++ type on the latent, conditioned on the time (method.md: Score network).
 
 Beside it runs a pyramid of the input on the way down and of the output on the way up, if the config asks for them.
 """

@@ -1,4 +1,4 @@
-"""Doubling and halving of the resolution (architecture 2, "Resampling").
+"""Doubling and halving of the resolution (method.md: Score network).
 
 With FIR filtering each axis is filtered by [1, 3, 3, 1], zeros outside:
     up    y[2i] = x[i-1]/4 + 3x[i]/4,   y[2i+1] = 3x[i]/4 + x[i+1]/4

@@ -1,4 +1,4 @@
-"""Residual block of the score network (architecture 2): two convolutions, conditioned on the time, may resample."""
+"""Residual block of the score network: two convolutions, conditioned on the time, may resample."""
 
 from __future__ import annotations
 

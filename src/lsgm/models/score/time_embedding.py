@@ -1,4 +1,4 @@
-"""Embedding of the diffusion time (architecture 2): sines and cosines of t, then two linear layers.
+"""Embedding of the diffusion time (method.md: Score network): sines and cosines of t, then two linear layers.
 
 All of it stays in full precision under autocast: the angles reach 1000 rad, of which half precision keeps no digit.
 """

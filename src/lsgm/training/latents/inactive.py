@@ -1,4 +1,4 @@
-"""Detection of latent channels that the encoder does not use (method 7.7); the prior need not model them."""
+"""Detection of latent channels that the encoder does not use; the prior need not model them."""
 
 from __future__ import annotations
 

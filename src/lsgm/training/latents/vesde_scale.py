@@ -1,4 +1,4 @@
-"""The VESDE's largest variance: the largest squared distance between two training latents (method 1).
+"""The VESDE's largest variance: the largest squared distance between two training latents.
 
 It is measured once, on the encodings by the trained VAE, before the prior is built.
 """

@@ -1,4 +1,4 @@
-"""Exponential moving average of the prior's parameters (method 7.6): what is evaluated and saved in the end."""
+"""Exponential moving average of the prior's parameters: what is evaluated and saved in the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimisers of both stages (method 7.6): Adamax for the VAE's pretraining, Adam for the joint stage.
+"""The optimisers of both stages: Adamax for the VAE's pretraining, Adam for the joint stage.
 
 All apply weight decay to every parameter, norm scales and mixing logits included, as the paper's runs did.
 """

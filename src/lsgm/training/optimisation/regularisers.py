@@ -1,4 +1,4 @@
-"""The regulariser R of both networks: spectral norms of convolutions plus norm scales (method 7.5).
+"""The regulariser R of both networks: spectral norms of convolutions plus norm scales (method.md: Regularisers).
 
     R = sum over convolutions sigma_max(W) + sum over norms max_c |gamma_c|
 

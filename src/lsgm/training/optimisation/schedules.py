@@ -1,4 +1,4 @@
-"""Schedules: the KL coefficient kl_coeff(step) and the learning rate (method 7.4 and 7.6).
+"""Schedules: the KL coefficient kl_coeff(step) and the learning rate (method.md: KL annealing and balancing).
 
 Both are plain functions of the step, with no state, so a resumed run needs nothing but its step number.
 """
@@ -22,7 +22,7 @@ def kl_coeff(step: int, total_steps: int, schedule: KlSchedule) -> float:
     Returns:
         kl_coeff, between `schedule.start` and `schedule.end`.
 
-    Source: LSGM App. G; method 7.4.
+    Source: LSGM App. G; method.md: KL annealing and balancing.
     """
     constant = schedule.const_portion * total_steps
     progress = (step - constant) / (schedule.anneal_portion * total_steps)
@@ -31,7 +31,7 @@ def kl_coeff(step: int, total_steps: int, schedule: KlSchedule) -> float:
 
 @dataclass(frozen=True)
 class LearningRate:
-    """Linear warm-up by step, then a cosine by epoch (method 7.6).
+    """Linear warm-up by step, then a cosine by epoch (method.md: Optimisers, schedules, averages).
 
     The first step has rate 0. Epoch W (the first after W epochs of warm-up) runs at `base`; the cosine is first
     applied in epoch W + 1 and reaches `minimum` in the last one.

@@ -1,9 +1,9 @@
-"""Sum of the largest singular values of a network's convolutions, by power iteration (method 7.5; NVAE, 3.2).
+"""Sum of the largest singular values of a network's convolutions, by power iteration.
 
 Matrices of equal shape are stacked, so the number of operations grows with the shapes and not with the layers. The
 vectors persist from step to step: the weights change little, and four iterations follow them.
 
-The authors' runs do all of it under autocast (method 13, item 11): with `reduced`, operands and results of every
+The authors' runs do all of it under autocast: with `reduced`, operands and results of every
 product are rounded to that type, those of the last one, u'Wv, and so its gradient included; norms are in float32.
 """
 

@@ -1,4 +1,4 @@
-"""Mixed precision (method 7.6): which type the networks run in, and the loss scale that float16 needs.
+"""Mixed precision: which type the networks run in, and the loss scale that float16 needs.
 
 Losses, the SDE and the other islands of float32 are in the models and the objective; here is only the switch.
 """
