@@ -35,8 +35,8 @@ from lsgm.time_sampling import TimeSample
 if TYPE_CHECKING:
     from lsgm.models import Lsgm, VaeOutput
     from lsgm.training.noise import BatchNoise, DiffusionNoise
-    from lsgm.training.optimisation.ema import Ema
-    from lsgm.training.step.precision import Precision
+    from lsgm.training.optim import Ema
+    from lsgm.training.stage import Precision
 
 Gradients = tuple[Tensor, ...]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lsgm.training.latents.inactive import channel_kl, inactive_channels
+from lsgm.training.latents import channel_kl, inactive_channels
 
 from .case import Case
 from .cases_sde import PRECISIONS

@@ -9,10 +9,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from lsgm.config import PretrainConfig, TrainConfig
-from lsgm.training.optimisation.ema import Ema
-from lsgm.training.optimisation.optimisers import joint_optimiser, pretrain_optimiser
-from lsgm.training.optimisation.schedules import LearningRate
-from lsgm.training.step.branch import Branch
+from lsgm.training.optim import Ema, LearningRate, ParamGroup, joint_optimiser, pretrain_optimiser
 
 from .case import Case, Exclusion
 from .vectors import Vectors
@@ -31,7 +28,7 @@ class Run:
 
     def steps(self, optimiser: Callable, rate: LearningRate, after: Callable[[int], None]) -> dict[str, Tensor]:
         """Take all steps; `after` is called with the number of each."""
-        branch = Branch(self.parameters, optimiser, rate)
+        branch = ParamGroup(self.parameters, optimiser, rate)
         for step in range(STEPS):
             gradients = [self.vectors.values[f"grad{step}/{tensor}"] for tensor in NAMES]
             branch.update(step, branch.take_gradients(gradients).item())

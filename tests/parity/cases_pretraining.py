@@ -7,7 +7,7 @@ import torch
 from lsgm.algorithms import gradients_of
 from lsgm.compat.official.arguments import experiment_of
 from lsgm.objective import KlWeights, balancing_coefficients, group_sizes, nelbo
-from lsgm.training.optimisation.schedules import kl_coeff
+from lsgm.training.optim import kl_coeff
 
 from .case import Case, Match
 from .cases_steps import NETWORK_PRECISION

@@ -13,7 +13,7 @@ from lsgm.compat.official.vae_layers import ALIAS
 from lsgm.compat.official.vae_names import official_state
 from lsgm.evaluation.units import bits_per_dim
 from lsgm.objective import group_sizes
-from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.spectral import Regulariser
 
 from .case import Case, Exclusion
 from .official_networks import experiment, image_shape, outline

@@ -13,8 +13,8 @@ from lsgm.config import ExperimentConfig
 from lsgm.objective import KlWeights, prior_loss
 from lsgm.time_sampling import build_time_sampler
 from lsgm.training.noise import BatchNoise
-from lsgm.training.optimisation.schedules import kl_coeff
-from lsgm.training.step.precision import Precision
+from lsgm.training.optim import kl_coeff
+from lsgm.training.stage import Precision
 
 from .case import Case, Exclusion, Match
 from .official_networks import experiment

@@ -15,7 +15,7 @@ from lsgm.models import Lsgm
 from lsgm.objective import Nelbo
 from lsgm.time_sampling import TimeSampler
 from lsgm.training.noise import DiffusionNoise
-from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.spectral import Regulariser
 
 from .case import Match
 from .cases_sde import PRECISIONS

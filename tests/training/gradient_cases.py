@@ -15,8 +15,8 @@ from lsgm.models import Lsgm, build_lsgm
 from lsgm.objective import KlWeights, balancing_coefficients, cross_entropy_constant, normal_energy
 from lsgm.time_sampling import TimeSample, TimeSampler, build_time_sampler
 from lsgm.training.noise import BatchNoise, DiffusionNoise
-from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.precision import Precision
+from lsgm.training.spectral import Regulariser
+from lsgm.training.stage import Precision
 
 KAPPA = 0.85
 COEFFICIENTS = {"vae": 0.03, "prior": 0.07}

@@ -9,7 +9,7 @@ import pytest
 from lsgm.training.joint import JointStage
 from lsgm.training.noise import StepInputs
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.step.stage import Stage
+from lsgm.training.stage import Stage
 
 STAGES = (PretrainStage, JointStage)
 Condition = Callable[[Stage, int], bool]

@@ -29,7 +29,7 @@ from training.gradient_cases import (
 
 from lsgm import algorithms
 from lsgm.algorithms import StepGradients
-from lsgm.training.optimisation.ema import Ema
+from lsgm.training.optim import Ema
 
 NETWORKS = {"vpsde, one scale": {}} | {sde: {"sde": sde, "num_scales": 2, "num_flows": 1} for sde in SDES}
 on_networks = pytest.mark.parametrize("network", NETWORKS)

@@ -15,7 +15,7 @@ from training.one_backward_cases import CPU, case_of, on_algorithms, step
 from lsgm import algorithms
 from lsgm.bench import plain_algorithms
 from lsgm.models import Lsgm
-from lsgm.training.step.precision import Precision
+from lsgm.training.stage import Precision
 
 
 @contextmanager

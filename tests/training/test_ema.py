@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch.nn import Parameter
 
-from lsgm.training.optimisation.ema import Ema
+from lsgm.training.optim import Ema
 
 
 def test_average_starts_at_the_first_update():

@@ -5,7 +5,7 @@ from training.small_run import backbone, blocks, folder, run_config, set_posteri
 
 from lsgm import randomness
 from lsgm.training import train
-from lsgm.training.latents.inactive import channel_kl, inactive_channels
+from lsgm.training.latents import channel_kl, inactive_channels
 
 
 def open_all(vae) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from lsgm.training.optimisation import light_optimisers
+from lsgm.training import optim as light_optimisers
 
 SETTINGS = {"Adam": {"fused": True}, "AdamW": {"fused": True}, "Adamax": {"foreach": True}}
 

@@ -11,7 +11,7 @@ from training.small_run import backbone, run_config, train_settings
 from lsgm.models import parameter_counts
 from lsgm.models.nvae import ResidualCell
 from lsgm.models.nvae.branches import BnSwishBranch
-from lsgm.training.step.memory import estimate_memory, kept_for_backward
+from lsgm.training.memory import estimate_memory, kept_for_backward
 
 
 def test_layers_outside_of_regions():

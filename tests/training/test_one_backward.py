@@ -20,7 +20,7 @@ from lsgm import algorithms
 from lsgm.bench import plain_algorithms
 from lsgm.time_sampling import TimeSample, build_time_sampler
 from lsgm.training.noise import BatchNoise
-from lsgm.training.step.precision import Precision
+from lsgm.training.stage import Precision
 
 WEIGHTINGS = {"algorithm_1": ["ll"], "algorithm_3": ["un", "re"], "algorithm_2_joint": ["un", "re", "ll"]}
 WEIGHTINGS["algorithm_2_disjoint"] = WEIGHTINGS["algorithm_2_joint"]

@@ -1,4 +1,4 @@
-"""The first step of each optimiser in closed form, and the `Branch` that takes it. More steps: `parity`."""
+"""The first step of each optimiser in closed form, and the `ParamGroup` that takes it. More steps: `parity`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import torch
 from torch.nn import Parameter
 
 from lsgm.config import PretrainConfig, TrainConfig
-from lsgm.training.optimisation.optimisers import joint_optimiser, pretrain_optimiser
-from lsgm.training.step.branch import Branch
+from lsgm.training.optim import ParamGroup, joint_optimiser, pretrain_optimiser
 
 DECAY, EPS, RATE = 0.1, 0.01, 0.02
 OPTIMISERS = {
@@ -27,7 +26,7 @@ def test_first_step(name):
     """Moments corrected for their start are the gradient itself, so that the step is its sign but for eps."""
     start, gradient = torch.tensor([1.0, -2.0, 0.5]).double(), torch.tensor([0.3, 0.001, -4.0]).double()
     parameters = [Parameter(start.clone())]
-    branch = Branch(parameters, OPTIMISERS[name], lambda step: RATE)
+    branch = ParamGroup(parameters, OPTIMISERS[name], lambda step: RATE)
     branch.update(0, branch.take_gradients([gradient]).item())
     decayed = gradient if name == "decoupled" else gradient + DECAY * start
     kept = 1 - RATE * DECAY if name == "decoupled" else 1.0
@@ -38,7 +37,7 @@ def test_first_step(name):
 def test_branch_keeps_the_parameters_values_and_gives_them_back():
     values = [torch.randn(3, 5), torch.randn(()), torch.randn(17)]
     parameters = [Parameter(value.clone()) for value in values]
-    branch = Branch(parameters, lambda flat: torch.optim.SGD(flat, lr=1.0), lambda step: 0.5)
+    branch = ParamGroup(parameters, lambda flat: torch.optim.SGD(flat, lr=1.0), lambda step: 0.5)
     gradients = [torch.full_like(value, 8.0) for value in values]
     norm = branch.take_gradients(gradients, scale=4.0)
     assert norm.item() == pytest.approx(2 * (15 + 1 + 17) ** 0.5)
@@ -51,7 +50,7 @@ def test_branch_keeps_the_parameters_values_and_gives_them_back():
 
 def test_clipping_limits_the_global_norm():
     parameters = [Parameter(torch.zeros(3)), Parameter(torch.zeros(1))]
-    branch = Branch(parameters, lambda flat: torch.optim.SGD(flat, lr=1.0), lambda step: 1.0, clip=1.0)
+    branch = ParamGroup(parameters, lambda flat: torch.optim.SGD(flat, lr=1.0), lambda step: 1.0, clip=1.0)
     norm = branch.take_gradients([torch.full((3,), 2.0), torch.full((1,), 2.0)]).item()
     assert norm == 4.0
     branch.update(0, norm)

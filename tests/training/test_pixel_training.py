@@ -11,8 +11,8 @@ from training.small_run import VESDE, Recorder, blocks, folder, run_config, trai
 from lsgm.config import DataConfig, ExperimentConfig, ObjectiveConfig, VaeConfig
 from lsgm.models import PixelVae, build_output
 from lsgm.training import Interrupted, StopRequest, TrainResult, pretrain, read_curve, train
-from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.memory import estimate_memory
+from lsgm.training.memory import estimate_memory
+from lsgm.training.spectral import Regulariser
 
 
 def pixel_config(**sections: object) -> ExperimentConfig:

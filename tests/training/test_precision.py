@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lsgm.training.step.precision import FIRST_SCALE, GROWTH_INTERVAL, Precision
+from lsgm.training.stage import FIRST_SCALE, GROWTH_INTERVAL, Precision
 
 CPU = torch.device("cpu")
 

@@ -13,8 +13,8 @@ from training.small_run import backbone, run_config, train_settings
 from lsgm import distributed
 from lsgm.config import ConfigError, LoopConfig, TrainConfig
 from lsgm.config.load import validate
-from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.regions import prepared_regions, regions
+from lsgm.training.regions import prepared_regions, regions
+from lsgm.training.spectral import Regulariser
 
 RECOMPUTED = train_settings(checkpoint_activations=True)
 COMPILED = train_settings(compile=True)

@@ -11,7 +11,7 @@ from training.small_run import run_config
 from lsgm.models import build_prior, build_vae
 from lsgm.models.nvae.flows import AutoregressiveShift
 from lsgm.models.score.conv_resampling import ConvDown, ConvUp
-from lsgm.training.optimisation.regularisers import Regulariser
+from lsgm.training.spectral import Regulariser
 
 
 def test_flows_count_with_the_masked_and_normalised_weight():

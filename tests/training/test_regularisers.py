@@ -5,8 +5,7 @@ import torch
 from torch import nn
 
 from lsgm.models.nvae import BatchNorm2d, WNConv2d
-from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.optimisation.spectral import SpectralNorms
+from lsgm.training.spectral import Regulariser, SpectralNorms
 
 
 @pytest.fixture

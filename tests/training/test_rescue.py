@@ -11,7 +11,7 @@ from training.small_run import Recorder, backbone, blocks, folder, pretrain_sett
 
 from lsgm.config import ExperimentConfig, RescueConfig
 from lsgm.training import TrainResult, pretrain, read_curve, train
-from lsgm.training.step.branch import Branch
+from lsgm.training.optim import ParamGroup
 
 QUICK = {"checkpoint_every": 2, "log_every": 1, "max_skipped": 2}
 
@@ -148,14 +148,14 @@ def test_the_number_is_bounded_and_the_end_reported(tmp_path, recorder, monkeypa
 @pytest.mark.parametrize("rollbacks", [0, 1])
 def test_weights_that_are_not_finite_reach_no_file(tmp_path, recorder, monkeypatch, rollbacks):
     """An update that leaves the range of the numbers, with a checkpoint due right after it."""
-    update = Branch.update
+    update = ParamGroup.update
 
-    def overflow(self: Branch, step: int, norm: float) -> None:
+    def overflow(self: ParamGroup, step: int, norm: float) -> None:
         update(self, step, norm)
         if step == 5 and self.factor == 1:
             self.parameters[3].data.fill_(float("inf"))
 
-    monkeypatch.setattr(Branch, "update", overflow)
+    monkeypatch.setattr(ParamGroup, "update", overflow)
     config = pretraining(rescue=RescueConfig(rollbacks=rollbacks))
     result = pretrain(config, blocks(), tmp_path, reporter=recorder)
     assert not (tmp_path / "checkpoint-00000006.pt").exists()

@@ -16,8 +16,7 @@ from training.saved_runs import LOOP, STEPS, Saved, check_equal, run
 from training.small_run import OBJECTIVES, folder, pretrain_settings, run_config, train_settings
 
 from lsgm.data import batches
-from lsgm.training import TrainResult, read_curve
-from lsgm.training.step import precision
+from lsgm.training import TrainResult, read_curve, stage
 
 BALANCED_PARTS = {"accumulate": 2, "kl_balance": True}
 # What a name says beyond the defaults; dropout of the prior is always there.
@@ -50,7 +49,7 @@ BROKEN = ("float16", "bfloat16")
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Make what is rare happen in four steps: a step without numbers, and a loss scale that grows."""
-    monkeypatch.setattr(precision, "GROWTH_INTERVAL", 2)
+    monkeypatch.setattr(stage, "GROWTH_INTERVAL", 2)
     if not any(kind in request.getfixturevalue("case") for kind in BROKEN):
         return
     original = batches.TrainBatches.batch

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lsgm.training.step.running_statistics import RunningStatistics
+from lsgm.training.stage import RunningStatistics
 
 
 def test_restore_undoes_a_broken_forward_pass():

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lsgm.config import KlSchedule
-from lsgm.training.optimisation.schedules import LearningRate, kl_coeff
+from lsgm.training.optim import LearningRate, kl_coeff
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from training.small_run import backbone, blocks, run_config, train_settings
 from lsgm.data import TrainBatches
 from lsgm.models import Lsgm, build_prior
 from lsgm.training.joint import JointStage
-from lsgm.training.optimisation.spectral import FIRST_ITERATIONS, SpectralNorms
+from lsgm.training.spectral import FIRST_ITERATIONS, SpectralNorms
 
 CPU = torch.device("cpu")
 # Unit roundoff: half of the distance of two neighbours, relative.

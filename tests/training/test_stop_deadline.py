@@ -13,7 +13,7 @@ from training.small_run import Recorder, blocks, folder, pretrain_settings, run_
 from lsgm.config import ConfigError
 from lsgm.training import Deadline, Interrupted, StopRequest, TrainResult, pretrain
 from lsgm.training.checkpoint import CheckpointStore
-from lsgm.training.stopping.deadline import LEAST_SECONDS, RECENT_STEPS, SAFETY
+from lsgm.training.signals import LEAST_SECONDS, RECENT_STEPS, SAFETY
 
 
 class Clock:

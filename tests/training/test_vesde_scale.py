@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lsgm.training.latents.vesde_scale import largest_squared_distance
+from lsgm.training.latents import largest_squared_distance
 
 
 @pytest.mark.parametrize("block", [3, 7, 64])

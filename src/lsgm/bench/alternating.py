@@ -10,7 +10,7 @@ from lsgm.training.checkpoint import CheckpointStore
 from lsgm.training.logging import Record
 from lsgm.training.loop import Loop
 from lsgm.training.noise import Prefetcher
-from lsgm.training.step.stage import Stage
+from lsgm.training.stage import Stage
 
 from .steps import bare_step
 from .timing import Clock, Timing, Work, seconds_of, wait_for

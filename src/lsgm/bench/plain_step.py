@@ -19,8 +19,8 @@ from lsgm.config import ExperimentConfig, PretrainConfig
 from lsgm.models import NVAE, Lsgm
 from lsgm.objective import KlWeights, group_sizes, nelbo
 from lsgm.training.noise import BatchNoise, StepInputs
-from lsgm.training.optimisation.regularisers import Regulariser
-from lsgm.training.step.precision import Precision
+from lsgm.training.spectral import Regulariser
+from lsgm.training.stage import Precision
 
 from . import plain_algorithms
 

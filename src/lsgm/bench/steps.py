@@ -14,8 +14,8 @@ from lsgm.models import build_lsgm
 from lsgm.training.joint import JointStage
 from lsgm.training.noise import StepInputs, seed_dropout
 from lsgm.training.pretrain import PretrainStage
-from lsgm.training.step.regions import prepared_regions
-from lsgm.training.step.stage import Stage
+from lsgm.training.regions import prepared_regions
+from lsgm.training.stage import Stage
 
 from .networks import Network
 from .plain_step import PlainJoint, PlainPretraining

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _print_memory(config: ExperimentConfig, shape: tuple[int, int, int]) -> None:
-    from lsgm.training.step.memory import estimate_memory
+    from lsgm.training.memory import estimate_memory
 
     memory = estimate_memory(config, shape)
     section = "pretrain" if config.is_vae else "train"

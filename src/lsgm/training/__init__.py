@@ -3,13 +3,13 @@
 Two functions do it all: `pretrain` and `train`. Both resume by themselves from the folder they work in.
 """
 
+from lsgm.training.joint import train
+from lsgm.training.signals import Deadline, Interrupted, StopRequest
+
 from .divergence import TrainingDiverged
 from .logging import Reporter, TerminalReporter, read_curve
 from .pretrain import pretrain
 from .result import TrainResult
-from .stopping.deadline import Deadline
-from .stopping.stop import Interrupted, StopRequest
-from .train import train
 
 __all__ = [
     "Deadline",

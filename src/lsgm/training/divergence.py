@@ -24,14 +24,14 @@ from torch import nn
 from lsgm import distributed
 from lsgm.config import LoopConfig
 from lsgm.models.files import first_non_finite
+from lsgm.training.spectral import Regulariser
 
 from .checkpoint import CheckpointHistory, CheckpointId, CheckpointStore
 from .logging import Reporter
 from .noise import StepInputs, seed_dropout
-from .optimisation.regularisers import Regulariser
 
 if TYPE_CHECKING:
-    from .step.stage import Stage
+    from lsgm.training.stage import Stage
 
 RECENT_STEPS = 50
 

@@ -23,7 +23,7 @@ from lsgm.whole_file import write_text_whole, writing
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-    from .step.stage import Stage
+    from lsgm.training.stage import Stage
 
 Record = Mapping[str, int | float | Sequence[int | float | None] | None]
 

@@ -18,14 +18,13 @@ from torch import Tensor
 from lsgm import distributed
 from lsgm.algorithms import Terms
 from lsgm.config import ConfigError, LoopConfig
+from lsgm.training.signals import Deadline, Interrupted, StopRequest
+from lsgm.training.stage import Stage, Stateful
 
 from .checkpoint import CheckpointId, CheckpointStore
 from .divergence import Guard, Rollback, RollbackPolicy, TrainingDiverged, find_non_finite_module, non_finite_weight
 from .logging import Averages, CurveLog, Record, Reporter, Stopwatch, curve_record
 from .noise import Prefetcher, StepInputs, seed_dropout
-from .step.stage import Stage, Stateful
-from .stopping.deadline import Deadline
-from .stopping.stop import Interrupted, StopRequest
 
 GUARDED = ("loss", "grad_norm", "running_statistics")
 

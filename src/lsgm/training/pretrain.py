@@ -12,21 +12,18 @@ from lsgm.config import ExperimentConfig
 from lsgm.data import Dataset, TrainBatches
 from lsgm.models import Lsgm, Vae, build_vae
 from lsgm.objective import KlWeights, group_sizes, nelbo
+from lsgm.training.accumulation import Accumulation, counted
+from lsgm.training.optim import LearningRate, ParamGroup, kl_coeff, pretrain_optimiser
+from lsgm.training.regions import prepared_regions
+from lsgm.training.signals import StopRequest
+from lsgm.training.spectral import Regulariser
+from lsgm.training.stage import Precision, RunningStatistics, Stateful
 from lsgm.whole_file import write_text_whole
 
 from .logging import CURVES, Reporter, default_reporter
 from .loop import Loop, LoopResult
 from .noise import BatchNoise, StepInputs, posterior_noise
-from .optimisation import optimisers, schedules
-from .optimisation.regularisers import Regulariser
 from .result import TrainResult, assemble, checkpoint_store, load_together
-from .step.accumulation import Accumulation, counted
-from .step.branch import Branch
-from .step.precision import Precision
-from .step.regions import prepared_regions
-from .step.running_statistics import RunningStatistics
-from .step.stage import Stateful
-from .stopping.stop import StopRequest
 
 
 class PretrainStage:
@@ -48,12 +45,12 @@ class PretrainStage:
         self.vae = vae.train()
         self.precision = Precision(settings.precision, device)
         self.regulariser = Regulariser(vae, settings.sr_coeff, True, config.seed, "vae")
-        rate = schedules.LearningRate(
+        rate = LearningRate(
             settings.lr, settings.lr_min, settings.epochs, settings.warmup_epochs, batches.steps_per_epoch
         )
-        self.branch = Branch(
+        self.branch = ParamGroup(
             list(vae.parameters()),
-            lambda parameters: optimisers.pretrain_optimiser(parameters, settings),
+            lambda parameters: pretrain_optimiser(parameters, settings),
             rate,
             settings.grad_clip,
         )
@@ -79,7 +76,7 @@ class PretrainStage:
 
     def kl_coeff(self, step: int) -> float:
         """KL coefficient of a step."""
-        return schedules.kl_coeff(step, self._total, self._schedule)
+        return kl_coeff(step, self._total, self._schedule)
 
     def inputs(self, step: int) -> StepInputs:
         """Batch and posterior noise of a step: this process's rows."""

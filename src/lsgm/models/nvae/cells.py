@@ -10,7 +10,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from .branches import BnSwishBranch, Branch, MbConvBranch, Resampling
+from lsgm.models.nvae.branches import BnSwishBranch, Branch, MbConvBranch, Resampling
+
 from .skips import FactorisedReduce, UpsampleSkip
 from .squeeze_excitation import SqueezeExcitation
 

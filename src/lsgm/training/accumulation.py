@@ -30,8 +30,7 @@ from lsgm import distributed
 from lsgm.algorithms import StepGradients, Terms, collect_terms
 from lsgm.config import ConfigError
 from lsgm.objective import KlWeights, Nelbo, balancing_coefficients
-
-from ..noise import StepInputs, seed_dropout
+from lsgm.training.noise import StepInputs, seed_dropout
 
 # Gradients of some samples; the last argument is how many times the regularisers count.
 PartGradients = Callable[[StepInputs, KlWeights, float], StepGradients]

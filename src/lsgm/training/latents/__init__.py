@@ -1,1 +1,0 @@
-"""What stage 2 must know of the backbone's latents before it starts."""

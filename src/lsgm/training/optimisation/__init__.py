@@ -1,1 +1,0 @@
-"""What turns gradients into weights: optimisers, schedules, the moving average, the spectral regulariser."""

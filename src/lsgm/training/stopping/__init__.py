@@ -1,1 +1,0 @@
-"""When a run ends before its last step: at a signal, or in time before its slot does."""
