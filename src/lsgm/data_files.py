@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from lsgm.config import ConfigError, DataConfig, ExperimentConfig
 from lsgm.config.evaluation import WEIGHT_FILES
+from lsgm.whole_file import explained
 
 PARTS = ("train", "test")
 SPLIT_NAMES = {*PARTS, "training", "testing", "tests", "val", "valid", "validation", "eval", "evaluation", "dev"}
@@ -38,12 +42,42 @@ PATTERNS = {
 }
 """Where the reader of each set looks below the data root; one match is enough here, the reader then checks."""
 
-# Sets whose files have no published checksum: another file may give other images. Of the others, every file that is
-# taken has the same content.
+# Forms without a published checksum: another file may give other images. Every other form that is taken has the same.
 UNVERIFIED = {
     "omniglot": PATTERNS["omniglot"],
+    "omniglot_originals": (*PATTERNS["omniglot_originals"], "omniglot*/images_evaluation.*"),
+    "cifar10": (*PATTERNS["cifar10"], "cifar10/cifar10_test_*.png"),
     "celebahq256": ("celebahq256", "celeba_hq"),
 }
+VERIFIED_SUFFIXES = (".tar.gz", ".zip")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What is known of files that are not read.
+
+    Attributes:
+        digest: of their relative names, sizes and times; empty where there are none.
+        newest: time of the youngest, in nanoseconds; 0 where there are none.
+    """
+
+    digest: str = ""
+    newest: int = 0
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """Image files below a folder, in order of their relative names, and how much was left out, by reason."""
+
+    files: list[Path]
+    left_out: Mapping[str, int]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, as a note; nothing if there is nothing."""
+        if not self.left_out:
+            return ()
+        return ("left out: " + ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.left_out.items())),)
 
 
 def own_path(config: DataConfig, root: Path | None) -> Path:
@@ -63,55 +97,98 @@ def own_path(config: DataConfig, root: Path | None) -> Path:
         raise ConfigError(f"data.path {config.path!r}: cannot be found ({reason}); correct it") from error
 
 
-def listing(config: DataConfig, root: Path | None) -> str:
-    """Digest of names, sizes and times of the files that a data set is read from; empty where content is verified.
+def listing(config: DataConfig, root: Path | None) -> Listing:
+    """Names, sizes and times of the files that a data set is read from; nothing where every file has the same content.
 
     Names are relative, so that another place of the same files is the same listing.
 
     Raises:
-        ConfigError: `data.path` is not set, or cannot be looked for.
+        ConfigError: `data.path` is not set, or a folder may not be entered.
     """
     if config.name in OWN:
-        places = [own_path(config, root)]
-    elif root is None or config.name not in UNVERIFIED:
-        return ""
-    else:
-        places = [place for pattern in UNVERIFIED[config.name] for place in sorted(root.glob(pattern))]
+        return _listing([own_path(config, root)])
+    if root is None or config.name not in UNVERIFIED:
+        return Listing()
+    found = (place for pattern in UNVERIFIED[config.name] for place in root.glob(pattern))
+    return _listing(place for place in found if place.suffix != ".part")
+
+
+def weights_listing(file: Path) -> Listing:
+    """Size and time of the file of a feature network's weights; nothing if it is absent."""
+    return _listing([file])
+
+
+def _listing(places: Iterable[Path]) -> Listing:
+    entries = {name: status for place in places for name, status in _entries(place)}
+    if not entries:
+        return Listing()
     digest = hashlib.sha256()
-    for place in places:
-        for name, status in sorted(_entries(place)):
-            digest.update(os.fsencode(name) + f"\0{status}\n".encode())
-    return digest.hexdigest()[:16]
+    for name, (status, _) in sorted(entries.items()):
+        digest.update(os.fsencode(name) + f"\0{status}\n".encode())
+    return Listing(digest.hexdigest()[:16], max(time for _, time in entries.values()))
 
 
-def _entries(place: Path) -> Iterator[tuple[str, str]]:
+def _entries(place: Path) -> Iterator[tuple[str, tuple[str, int]]]:
     """Relative name of each file below a place, with size and time; a file alone has the name of itself."""
-    if not place.is_dir():
-        yield place.name, _status(place)
-        return
-    for file in folder_files(place):
-        yield file.relative_to(place).as_posix(), _status(file)
+    if place.is_dir():
+        for file in folder_files(place, Counter()):
+            yield file.relative_to(place).as_posix(), _status(file)
+    elif place.exists():
+        yield place.name, ("verified", 0) if place.name.endswith(VERIFIED_SUFFIXES) else _status(place)
 
 
-def folder_files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, through linked folders too, each folder once."""
+def _status(path: Path) -> tuple[str, int]:
+    try:
+        found = path.stat()
+    except OSError as error:
+        return f"unreadable: {error.strerror}", 0
+    return f"{found.st_size} {found.st_mtime_ns}", found.st_mtime_ns
+
+
+def folder_files(folder: Path, left_out: Counter[str]) -> Iterator[Path]:
+    """All files below a folder, through linked folders too, each folder once.
+
+    Args:
+        folder: where to begin.
+        left_out: counts the folders that give nothing, by reason.
+
+    Raises:
+        ConfigError: a folder may not be entered.
+    """
     seen = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, onerror=_refuse, followlinks=True):
         real = os.path.realpath(place)
         if real in seen:
+            left_out["folders reached a second time"] += 1
             folders.clear()
             continue
         seen.add(real)
+        left_out["empty folders"] += not folders and not files
         folders.sort()
         yield from (Path(place) / name for name in sorted(files))
 
 
-def _status(path: Path) -> str:
-    try:
-        found = path.stat()
-    except OSError as error:
-        return f"unreadable: {error.strerror}"
-    return f"{found.st_size} {found.st_mtime_ns}"
+def _refuse(error: OSError) -> None:
+    raise ConfigError(f"{error.filename}: cannot be entered ({explained(error)})")
+
+
+def list_images(folder: Path) -> FolderImages:
+    """Find the image files below a folder, through linked files and folders; hidden ones are left out.
+
+    Raises:
+        ConfigError: a folder may not be entered.
+    """
+    files, left_out = [], Counter()
+    for path in folder_files(folder, left_out):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            left_out["hidden"] += 1
+        elif path.suffix.lower() not in SUFFIXES:
+            left_out[f"with the ending {path.suffix.lower()}" if path.suffix else "without an ending"] += 1
+        elif not path.is_file():
+            left_out["links that lead nowhere"] += 1
+        else:
+            files.append(path)
+    return FolderImages(sorted(files, key=lambda path: path.relative_to(folder).as_posix()), +left_out)
 
 
 def sets_in(root: Path) -> dict[str, Path | None]:
@@ -204,6 +281,7 @@ def require_fit(config: ExperimentConfig, root: Path | None) -> None:
         )
 
 
+@lru_cache(maxsize=8)  # a plan asks for every run of a data set
 def _own_images(config: DataConfig, root: Path | None) -> tuple[int, int, int] | None:
     """Number of training images, height and width of the first image; None for other sets and where it is not known."""
     if config.name != "folder" or not (folder := own_path(config, root)).is_dir():
@@ -211,10 +289,9 @@ def _own_images(config: DataConfig, root: Path | None) -> tuple[int, int, int] |
     from PIL import Image
 
     if has_parts(folder):
-        train = [path for path in folder_files(folder / "train") if path.suffix.lower() in SUFFIXES]
+        train = list_images(folder / "train").files
     else:
-        images = [path for path in folder_files(folder) if path.suffix.lower() in SUFFIXES]
-        train = split_by_name(folder, images, config.test_fraction)["train"]
+        train = split_by_name(folder, list_images(folder).files, config.test_fraction)["train"]
     try:
         with Image.open(train[0]) as image:
             is_turned = image.getexif().get(274, 1) >= 5

@@ -29,7 +29,7 @@ COUNT = 2
 IDX = struct.pack(">4I", mnist.IDX_UINT8_3D, COUNT, 28, 28) + bytes(RNG.integers(0, 256, COUNT * 784, dtype=np.uint8))
 LABELS = struct.pack(">2I", 0x801, COUNT) + b"\x01\x02"
 MATRIX = RNG.random((6, 4)).round(1)
-SIDE = 4
+SIDE = 6
 
 
 def require_images(raw: RawImages) -> None:

@@ -138,6 +138,7 @@ PICKLE_ATTACKS = (
     b"\x80\x02r\xff\xff\xff\x7f.",  # remembered as object 2^31
     b"\x80\x02N" + b"r\xf0\xff\xff\x0f.",
     b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"x.",  # bytes that are not there
+    b"\x80\x05\x96" + struct.pack("<Q", 2**40) + b"x.",
     b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.",
     b"\x80\x02" + LONG_TEXT + b"h\x01h\x00\x85R" * 40_000 + b"t.",  # 1.2 GB from 300 kB
     b"\x80\x02" + b"]" * 100_000 + b".",

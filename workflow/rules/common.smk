@@ -1,8 +1,11 @@
 # What the rules share: which runs there are, their resolved settings, and the words that name them on a command line.
 import os
+import re
 import sys
 from functools import lru_cache
 from pathlib import Path
+
+from snakemake.io import IOFile
 
 from lsgm import data_files
 from lsgm.config import ConfigError
@@ -116,9 +119,30 @@ def listing(wildcards):
     """Names, sizes and times of the files that a data set is read from, as a digest: it changes when they do."""
     data = settings(run_of(wildcards), wildcards.scale).data
     try:
-        return data_files.listing(data, data_root())
+        found = data_files.listing(data, data_root())
     except ConfigError as error:
         stop(error)
+    output = f"results/{wildcards.scale}/data/{wildcards.dataset}.safetensors"
+    return changed_or_recorded(output, "files", found)
+
+
+def changed_or_recorded(output, kind, found):
+    """A digest of files for a rule's `params`; what is recorded of its output where nothing says that they changed.
+
+    That is where there are none, as in a clone of the results alone, and where there were none before the rule fetched
+    them, and all are older than its output.
+    """
+    # Snakemake's records go by its own kind of file name, which belongs to a rule; any will do.
+    file = IOFile(output, rule=workflow.get_rule("prepare"))
+    params = str(workflow.persistence.params(file) or "")
+    recorded = re.search(rf"'({re.escape(kind)}:\w*)'", params)
+    fresh = f"{kind}:{found.digest}"
+    if recorded is None or not Path(output).exists():
+        return fresh
+    was_fetched = (
+        recorded[1] == f"{kind}:" and found.newest <= Path(output).stat().st_mtime_ns
+    )
+    return recorded[1] if was_fetched or not found.digest else fresh
 
 
 @lru_cache(maxsize=None)
@@ -136,6 +160,38 @@ def data_of_run(run, scale):
     return f"results/{scale}/data/{dataset_key(settings(run, scale).data)}.safetensors"
 
 
+def weights_file(run, scale):
+    """The feature network's file, which need not be there; None where there is none, or no data root."""
+    file, root = settings(run, scale).evaluate.frechet.weights_file, data_root()
+    return (
+        None
+        if file is None or not (root or Path(file).is_absolute())
+        else Path(root or "") / file
+    )
+
+
+def weights_listing(measurement):
+    """A function of the wildcards: size and time of the feature network's file, as a digest, for a rule's `params`.
+
+    `measurement` is the name of the file that the rule makes for a run.
+    """
+
+    def of_run(wildcards):
+        run, scale = run_of(wildcards), wildcards.scale
+        return weights_listing_of_run(
+            run, scale, f"results/{scale}/{run}/{measurement}"
+        )
+
+    return of_run
+
+
+def weights_listing_of_run(run, scale, output):
+    """That of one run, whose network a file is measured with."""
+    file = weights_file(run, scale)
+    found = data_files.Listing() if file is None else data_files.weights_listing(file)
+    return changed_or_recorded(output, f"weights of {run}", found)
+
+
 def weights_of(wildcards):
     """Nothing; see `weights_of_run`."""
     return weights_of_run(run_of(wildcards), wildcards.scale)
@@ -144,15 +200,11 @@ def weights_of(wildcards):
 def weights_of_run(run, scale):
     """Nothing; but the absence of the feature network's file is noticed here, before anything is trained.
 
-    It is no input of the rule, since another data root would then redo the evaluation. Without a data root nobody knows
-    where it would lie; `lsgm evaluate` then says what is missing.
+    It is no input of the rule, since another data root would then redo the evaluation: see `weights_listing`. Without a
+    data root nobody knows where it would lie; `lsgm evaluate` then says what is missing.
     """
-    file = settings(run, scale).evaluate.frechet.weights_file
-    root = data_root()
-    if file is None or not (root or Path(file).is_absolute()):
-        return []
-    path = Path(root or "") / file
-    if not path.is_file():
+    path = weights_file(run, scale)
+    if path is not None and not path.is_file():
         stop(
             f"{run} needs the feature network {path}, which is absent; put it there, or set evaluate.frechet"
         )

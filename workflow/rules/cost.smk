@@ -21,6 +21,7 @@ rule cost:
         models=of_cost_runs(model_word),
         data=of_cost_runs(data_word),
         fingerprints=of_cost_runs(cost_fingerprint),
+        weights=of_cost_runs(cost_weights_listing),
     message:
         "Compare the cost of sampling: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:

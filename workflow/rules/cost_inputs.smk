@@ -44,6 +44,11 @@ def cost_weights(wildcards):
     return [file for files in of_cost_runs(weights_of_run)(wildcards) for file in files]
 
 
+def cost_weights_listing(run, scale):
+    """Size and time of the feature network's file of a run, as a digest."""
+    return weights_listing_of_run(run, scale, f"results/{scale}/sampling_cost.json")
+
+
 def cost_fingerprint(run, scale):
     """Hash of the settings that the measurement of a run depends on."""
     settings(run, scale)

@@ -25,6 +25,7 @@ rule evaluate:
     params:
         settings=settings_words,
         fingerprint=fingerprint("evaluate"),
+        weights=weights_listing("metrics.json"),
     message:
         "Evaluate {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.nodes} x {resources.processes} GPU"
     shell:

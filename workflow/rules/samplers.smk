@@ -18,6 +18,7 @@ rule samplers:
     params:
         settings=settings_words,
         fingerprint=fingerprint("samplers"),
+        weights=weights_listing("samplers.json"),
     message:
         "Compare the samplers on {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:

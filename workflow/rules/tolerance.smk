@@ -18,6 +18,7 @@ rule tolerance:
     params:
         settings=settings_words,
         fingerprint=fingerprint("tolerance"),
+        weights=weights_listing("tolerance.json"),
     message:
         "Sweep the tolerance of {wildcards.run}: {threads} threads, {resources.mem_mb} MB, {resources.runtime} min, {resources.gpu} GPU"
     shell:

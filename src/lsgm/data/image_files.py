@@ -2,7 +2,8 @@
 
 Grey and RGB of 8 bits are read as they are; one-bit images become grey and palette images RGB, which loses nothing, and
 an EXIF orientation is applied. What would change the picture is refused by name: transparency, more than 8 bits, CMYK
-and other colour spaces, several frames. Colour profiles other than sRGB are not applied, and counted in the notes.
+and other colour spaces, several frames. Colour profiles and gammas other than sRGB's are not applied, and counted in
+the notes: the numbers of the file are what is modelled.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import re
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lsgm.config import ConfigError
-from lsgm.data_files import SUFFIXES, folder_files, name_bytes
+from lsgm.data_files import name_bytes
 
 from .source_files import MAX_ARRAY_BYTES, read_bytes, refusing_damage
 
@@ -32,9 +33,11 @@ MAX_FILE_BYTES = 2**28
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF")
 """Decided by content, not by name: Pillow would hand an EPS file, whatever its name, to another program."""
 
-ORIENTATION, BITS_PER_SAMPLE = 274, 258  # tags of EXIF and TIFF
+ORIENTATION, BITS_PER_SAMPLE, EXTRA_SAMPLES, SAMPLE_FORMAT = 274, 258, 338, 339  # tags of EXIF and TIFF
+UNSIGNED = 1
 TURNED = "turned as their EXIF orientation says"
-PROFILE = "with a colour profile other than sRGB, which is not applied"
+PROFILE = "with a colour profile or gamma other than sRGB's, which is not applied"
+SRGB_GAMMA = 0.45455
 
 _LOSSLESS = {"L": "L", "RGB": "RGB", "1": "L", "P": "RGB"}
 
@@ -52,22 +55,6 @@ class ImageStack:
     images: np.ndarray
     checksum: str
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class FolderListing:
-    """Image files below a folder, in order of their relative names, and how many files were left out, by reason."""
-
-    files: list[Path]
-    left_out: Mapping[str, int]
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """The files left out, as a note; nothing if there are none."""
-        if not self.left_out:
-            return ()
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(self.left_out.items()))
-        return (f"files left out: {reasons}",)
 
 
 def decode_image(data: bytes, name: str, counts: Counter[str] | None = None) -> np.ndarray:
@@ -94,8 +81,10 @@ def decode_image(data: bytes, name: str, counts: Counter[str] | None = None) -> 
             problem = _problem(image, data)
             if problem is not None:
                 raise ConfigError(f"{name}: {problem}")
-            is_turned = image.getexif().get(ORIENTATION, 1) not in (0, 1)
-            has_profile = b"sRGB" not in (image.info.get("icc_profile") or b"sRGB")
+            is_turned = image.getexif().get(ORIENTATION) in range(2, 9)
+            # The name of a profile is text of one or of two bytes a letter.
+            has_profile = b"sRGB" not in (image.info.get("icc_profile") or b"sRGB").replace(b"\0", b"")
+            has_profile |= abs(image.info.get("gamma", SRGB_GAMMA) - SRGB_GAMMA) > 0.01
             # A TIFF is turned by Pillow itself while it is loaded; its tag is then gone.
             upright = ImageOps.exif_transpose(image)
             pixels = np.asarray(upright.convert(_LOSSLESS[image.mode]))
@@ -114,6 +103,10 @@ def _problem(image: Image.Image, data: bytes) -> str | None:
         return f"{bits} bits per channel, of which 8 would be cut off; convert it to 8 bits"
     if "transparency" in image.info or image.mode in ("LA", "PA", "RGBA", "La", "RGBa"):
         return "has transparency; flatten it onto a background"
+    if image.format == "TIFF" and EXTRA_SAMPLES in image.tag_v2:
+        return "has channels beside its colours, which may be transparency; save it as grey or RGB alone"
+    if image.format == "TIFF" and set(image.tag_v2.get(SAMPLE_FORMAT, (UNSIGNED,))) != {UNSIGNED}:
+        return "has numbers with a sign or a point; convert it to 0 to 255"
     if image.mode not in _LOSSLESS:
         return f"image mode {image.mode}; convert it to 8-bit RGB or grey"
     return None
@@ -130,26 +123,6 @@ def _bits(image: Image.Image, data: bytes) -> int:
         has_maximum = header[0] in (b"P2", b"P3", b"P5", b"P6")
         return int(header[3]).bit_length() if has_maximum else 8
     return 16 if image.mode.startswith(("I", "F")) else 8
-
-
-def list_images(folder: Path) -> FolderListing:
-    """Find the image files below a folder, through linked files and folders; hidden ones are left out.
-
-    Raises:
-        ConfigError: a folder on the way may not be entered.
-    """
-    files, left_out = [], Counter()
-    with refusing_damage(str(folder), "a folder of images", "make it readable"):
-        for path in folder_files(folder):
-            if any(part.startswith(".") for part in path.relative_to(folder).parts):
-                left_out["hidden"] += 1
-            elif path.suffix.lower() not in SUFFIXES:
-                left_out[f"with the ending {path.suffix.lower()}" if path.suffix else "without an ending"] += 1
-            elif not path.is_file():
-                left_out["links that lead nowhere"] += 1
-            else:
-                files.append(path)
-    return FolderListing(sorted(files, key=lambda path: path.relative_to(folder).as_posix()), left_out)
 
 
 def read_images(files: Sequence[Path], base: Path) -> ImageStack:

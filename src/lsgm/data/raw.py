@@ -6,6 +6,7 @@ that lie one after another in the source stay represented and the same setting a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -98,6 +99,23 @@ def limited(raw: RawImages, config: DataConfig) -> RawImages:
         *subset_note(len(raw.test), len(test), "test"),
     )
     return replace(raw, train=raw.train[train], test=raw.test[test], notes=notes)
+
+
+def repeat_notes(train: np.ndarray, test: np.ndarray) -> tuple[str, ...]:
+    """Say that images are there more than once, in a part or in both; nothing if none is.
+
+    Args:
+        train: uint8 (N, C, H, W).
+        test: uint8 (M, C, H, W).
+    """
+    parts = {
+        name: [hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=16).digest() for image in images]
+        for name, images in (("training", train), ("test", test))
+    }
+    repeated = {name: len(part) - len(set(part)) for name, part in parts.items()}
+    shared = len(set(parts["training"]) & set(parts["test"]))
+    notes = [f"{count:,} {name} images repeat another one" for name, count in repeated.items() if count]
+    return (*notes, *([f"{shared:,} test images are training images too"] if shared else []))
 
 
 def subset_note(count: int, kept: int, part: str) -> tuple[str, ...]:

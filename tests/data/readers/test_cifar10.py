@@ -96,7 +96,19 @@ def test_other_images_are_refused(tmp_path, train):
 
 def test_an_unpublished_archive_is_refused(tmp_path):
     write_archive(tmp_path / "cifar10" / "cifar-10-python.tar.gz", members())
-    with pytest.raises(ConfigError, match="expected md5:c58f30108f718f92721af3b95e74349a"):
+    with pytest.raises(ConfigError, match="expected md5:40351d587109b95175f43aff81a1287e"):
+        read_cifar10(CONFIG, tmp_path, False)
+
+
+def test_an_archive_packed_anew_is_taken_and_other_test_images_are_not(tmp_path, small, monkeypatch):
+    path = tmp_path / "cifar10" / "cifar-10-python.tar.gz"
+    write_archive(path, members())
+    published = f"md5:{hashlib.md5(members()[TEST_MEMBER]).hexdigest()}"
+    monkeypatch.setattr(cifar10, "TEST_MEMBER_MD5", published)
+    raw = read_cifar10(CONFIG, tmp_path, False)
+    assert np.array_equal(raw.train, TRAIN) and np.array_equal(raw.test, TEST)
+    write_archive(path, members() | {TEST_MEMBER: batch(TRAIN[:2])})
+    with pytest.raises(ConfigError, match=f"{TEST_MEMBER}.*{published}"):
         read_cifar10(CONFIG, tmp_path, False)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import struct
 import zlib
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from lsgm.config import ConfigError, DataConfig
 from lsgm.data import image_files
@@ -175,6 +178,8 @@ CHANGED = {
     "webp with alpha": ("a.webp", lambda path: save(path, np.dstack([RGB, GREY])), "transparency"),
     "CMYK": ("a.jpg", lambda path: Image.fromarray(RGB).convert("CMYK").save(path), "CMYK"),
     "Lab": ("a.tif", lambda path: Image.fromarray(RGB).convert("LAB").save(path), "LAB"),
+    "a channel beside RGB": ("a.tif", lambda path: Image.fromarray(RGB).convert("RGBX").save(path), "channels beside"),
+    "signed tiff": ("a.tif", lambda path: save(path, GREY, tiffinfo={339: 2}), "sign"),
     "animated png": (
         "a.png",
         lambda path: save(path, RGB, save_all=True, append_images=[Image.fromarray(255 - RGB)]),
@@ -234,13 +239,72 @@ def test_what_is_left_out_is_counted_by_reason_in_the_notes(tmp_path):
     (tmp_path / "mine" / "b").symlink_to(tmp_path / "elsewhere" / "b")
     (tmp_path / "mine" / "a" / "back").symlink_to(tmp_path / "mine")
     (tmp_path / "mine" / "gone.png").symlink_to(tmp_path / "nothing.png")
+    (tmp_path / "mine" / "none").mkdir()
     for name in ("x.gif", "y.gif", "LICENSE", ".DS_Store"):
         (tmp_path / "mine" / name).write_text("x")
     raw = read(tmp_path / "mine", test_fraction=0.3)
     assert len(raw.train) + len(raw.test) == 21, "a linked class folder is read, and no folder twice"
-    (note,) = [note for note in raw.notes if note.startswith("files left out")]
-    for reason in ("1 hidden", "2 with the ending .gif", "1 without an ending", "1 links that lead nowhere"):
+    (note,) = [note for note in raw.notes if note.startswith("left out")]
+    for reason in (
+        "1 hidden",
+        "2 with the ending .gif",
+        "1 without an ending",
+        "1 links that lead nowhere",
+        "1 empty",
+        "1 folders reached",
+    ):
         assert reason in note
+
+
+def test_a_folder_that_may_not_be_entered_is_an_error(tmp_path, monkeypatch):
+    """As for a user who has no right to; tests may run as root."""
+    write(tmp_path / "train" / "a.png")
+    write(tmp_path / "test" / "closed" / "b.png")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(ConfigError, match=rf"closed.*{os.strerror(errno.EACCES)}"):
+        read(tmp_path)
+
+
+def test_repeated_images_are_noted_in_each_part_and_across_them(tmp_path):
+    for name in ("train/a.png", "train/b.png", "test/c.png", "test/d.png"):
+        write(tmp_path / name)
+    shutil.copy(tmp_path / "train" / "a.png", tmp_path / "train" / "e.png")
+    shutil.copy(tmp_path / "train" / "a.png", tmp_path / "test" / "f.png")
+    notes = read(tmp_path).notes
+    assert "1 training images repeat another one" in notes
+    assert "1 test images are training images too" in notes
+    assert not [note for note in notes if "test images repeat" in note]
+
+
+def chunk_of_gamma(gamma: float) -> PngInfo:
+    info = PngInfo()
+    info.add(b"gAMA", struct.pack(">I", round(100_000 * gamma)))
+    return info
+
+
+@pytest.mark.parametrize(
+    ("options", "is_noted"),
+    [
+        ({"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()}, False),
+        ({"icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()}, True),
+        ({"pnginfo": chunk_of_gamma(0.45455)}, False),
+        ({"pnginfo": chunk_of_gamma(1.0)}, True),
+    ],
+    ids=["sRGB, its name in two bytes a letter", "XYZ", "gamma of sRGB", "linear"],
+)
+def test_other_colours_than_those_of_srgb_are_noted(tmp_path, options, is_noted):
+    save(tmp_path / "a.png", RGB, **options)
+    counts = Counter()
+    found = image_files.decode_image((tmp_path / "a.png").read_bytes(), "a", counts)
+    assert np.array_equal(found.transpose(1, 2, 0), RGB), "numbers are taken as they are"
+    assert counts[image_files.PROFILE] == is_noted
 
 
 def test_images_beside_the_parts_are_counted(tmp_path):

@@ -63,6 +63,16 @@ def test_a_single_array_is_split(path):
         ({"images": IMAGES[0, 0]}, r"shape \(6, 8\)"),
         ({"images": IMAGES[:, :, :, :3]}, "channels first or last"),
         ({"images": IMAGES[:, :2]}, "no axis of 1 or 3 channels"),
+        ({"images": IMAGES > 9}, r"np\.rint\(255\.0 \* images\)"),
+        ({"images": IMAGES / 255}, r"np\.rint\(255\.0 \* images\)"),
+        ({"images": (IMAGES > 9).astype(np.uint8)}, r"0 to 1; .* np\.rint\(255\.0 \* images\)"),
+        ({"images": IMAGES.astype(np.int64)}, r"int64.* np\.rint\(images\)"),
+        ({"images": IMAGES / 127.5 - 1}, "scaled to 0 to 255"),
+        ({"images": IMAGES * 257.0}, "scaled to 0 to 255"),
+        ({"images": IMAGES[:, 0, :, :2]}, "narrow"),
+        ({"images": np.arange(20, dtype=np.uint8)}, "labels"),
+        ({"train": IMAGES, "Test": IMAGES}, "Test, train, which is half a split"),
+        ({"train_images": IMAGES, "val_images": IMAGES}, "half a split"),
         ({"images": np.array([None, 3])}, "Python objects"),
         ({"train": IMAGES, "test": IMAGES[:, :, :5]}, "one shape"),
         ({"train": IMAGES, "test": IMAGES[:0]}, "no test images"),
@@ -72,6 +82,14 @@ def test_arrays_that_are_no_images_are_refused(path, arrays, message):
     np.savez(path, **arrays)
     with pytest.raises(ConfigError, match=message):
         read(path)
+
+
+def test_arrays_left_out_and_repeated_images_are_noted(path):
+    np.savez(path, train=IMAGES[[0, 1, 2, 0]], test=IMAGES[2:6], labels=np.arange(4), val=IMAGES)
+    notes = read(path).notes
+    assert "arrays left out: labels, val" in notes
+    assert "1 training images repeat another one" in notes
+    assert "1 test images are training images too" in notes
 
 
 def header(shape: str) -> bytes:

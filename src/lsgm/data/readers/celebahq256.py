@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from lsgm.config import ConfigError, DataConfig
-from lsgm.data.image_files import list_images, read_images
+from lsgm.data.image_files import read_images
 from lsgm.data.npz_arrays import npz_keys, read_npy, read_npz
 from lsgm.data.raw import RawImages, subset, subset_note
 from lsgm.data.source_files import checksum_of, require_root
+from lsgm.data_files import list_images
 
 from .npz import channels_first
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import pickle
+from pickle import BYTEARRAY8
+from typing import ClassVar
 
 import numpy as np
 
@@ -65,7 +67,12 @@ _ALLOWED = {
 
 
 class _InertUnpickler(pickle._Unpickler):
-    """Pickle's reader in Python: the one in C makes room for whatever number of objects a file says it will name."""
+    """Pickle's reader in Python: the one in C makes room for whatever number of objects a file says it will name.
+
+    This one makes room for a bytearray of whatever length the file says, which no batch holds.
+    """
+
+    dispatch: ClassVar = {code: load for code, load in pickle._Unpickler.dispatch.items() if code != BYTEARRAY8[0]}
 
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data), encoding="bytes")

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from lsgm.config import ConfigError, DataConfig
-from lsgm.data.image_files import list_images, read_images
-from lsgm.data.raw import RawImages, subset, subset_note
-from lsgm.data_files import PARTS, has_parts, own_path, split_by_name
+from lsgm.data.image_files import read_images
+from lsgm.data.raw import RawImages, repeat_notes, subset, subset_note
+from lsgm.data_files import PARTS, has_parts, list_images, own_path, split_by_name
 
 
 def read_folder(config: DataConfig, root: Path | None, download: bool) -> RawImages:
@@ -55,16 +55,17 @@ def read_folder(config: DataConfig, root: Path | None, download: bool) -> RawIma
     kept = {part: subset(len(files), limits[part], part, title) for part, files in parts.items()}
     chosen = [parts[part][index] for part in PARTS for index in kept[part]]
     stack = read_images(chosen, folder)
-    num_train = len(kept["train"])
+    train, test = stack.images[: len(kept["train"])], stack.images[len(kept["train"]) :]
     return RawImages(
         title=title,
-        train=stack.images[:num_train],
-        test=stack.images[num_train:],
+        train=train,
+        test=test,
         sources={f"{name}/ ({len(chosen):,} files)": stack.checksum},
         notes=(
             split_note,
             *(note for part in PARTS for note in subset_note(len(parts[part]), len(kept[part]), part)),
             *found.notes,
             *stack.notes,
+            *repeat_notes(train, test),
         ),
     )

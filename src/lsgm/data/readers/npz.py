@@ -7,20 +7,22 @@ Images are uint8, grey (N, H, W) or with 1 or 3 channels first or last. Without 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from lsgm.config import ConfigError, DataConfig
 from lsgm.data.npz_arrays import npz_keys, read_npz
-from lsgm.data.raw import SPLIT_SEED, RawImages, limited
+from lsgm.data.raw import SPLIT_SEED, RawImages, limited, repeat_notes
 from lsgm.data.source_files import checksum_of
-from lsgm.data_files import own_path
+from lsgm.data_files import SPLIT_NAMES, own_path
 from lsgm.randomness import permutation
 
 PAIRS = (("train_images", "test_images"), ("train", "test"))
 SINGLES = ("images", "train_images", "train")
 CHANNELS = (1, 3)
+NARROW = 4  # so few columns are channels, with transparency or without
 
 
 def read_npz_file(config: DataConfig, root: Path | None, download: bool) -> RawImages:
@@ -45,10 +47,10 @@ def read_npz_file(config: DataConfig, root: Path | None, download: bool) -> RawI
     single = next((key for key in SINGLES if key in keys), None)
     if pair is not None:
         arrays = zip(read_npz(path, pair), pair, strict=True)
-        train, test = (channels_first(array, f"{path} [{key}]") for array, key in arrays)
+        train, test = (_pictures(array, f"{path} [{key}]") for array, key in arrays)
         split_note = f"split: the arrays {pair[0]} and {pair[1]}"
     elif single is not None:
-        images = channels_first(read_npz(path, [single])[0], f"{path} [{single}]")
+        images = _pictures(read_npz(path, [single])[0], f"{path} [{single}]")
         train, test = _split(images, config.test_fraction, path)
         split_note = f"split by a fixed permutation, test fraction {config.test_fraction:g}"
     else:
@@ -56,15 +58,22 @@ def read_npz_file(config: DataConfig, root: Path | None, download: bool) -> RawI
             f"{path}: holds {', '.join(sorted(keys)) or 'no arrays'}; expected train_images and test_images, "
             "train and test, or images"
         )
+    left_out = sorted(set(keys) - {*(pair or (single,))})
+    if pair is None and any(key.lower().removesuffix("_images") in SPLIT_NAMES for key in left_out):
+        raise ConfigError(
+            f"{path}: holds {', '.join(sorted(keys))}, which is half a split or one of other names; name the arrays "
+            "train_images and test_images, or store all images as one array `images`"
+        )
     title = f"{os.fsencode(path.stem).decode('utf-8', 'replace')} (own images)"
     raw = RawImages(
         title=title,
         train=train,
         test=test,
         sources={path.name: checksum_of(path)},
-        notes=(split_note,),
+        notes=(split_note, *([f"arrays left out: {', '.join(left_out)}"] if left_out else [])),
     )
-    return limited(raw, config)
+    raw = limited(raw, config)
+    return replace(raw, notes=(*raw.notes, *repeat_notes(raw.train, raw.test)))
 
 
 def channels_first(images: np.ndarray, label: str) -> np.ndarray:
@@ -77,22 +86,49 @@ def channels_first(images: np.ndarray, label: str) -> np.ndarray:
     Raises:
         ConfigError: another type or shape, or one that could be read both ways.
     """
-    if images.dtype != np.uint8:
-        raise ConfigError(f"{label}: type {images.dtype}; images must be uint8, 0 to 255")
+    if images.ndim in (3, 4) and images.dtype != np.uint8:
+        raise ConfigError(f"{label}: {_range(images)}; images must be uint8, 0 to 255: store {_as_bytes(images)}")
     if images.ndim == 3:
-        if images.shape[2] in CHANNELS or images.shape[0] == 3:
+        if images.shape[2] <= NARROW or images.shape[0] == 3:
             raise ConfigError(
                 f"{label}: shape {images.shape} may be one picture with channels, or few or narrow grey images; "
                 "store them as (N, H, W, C)"
             )
         return images[:, None]
     if images.ndim != 4:
-        raise ConfigError(f"{label}: shape {images.shape}; images must be (N, H, W), (N, H, W, C) or (N, C, H, W)")
+        cure = "these look like labels" if images.ndim == 1 else "reshape them"
+        raise ConfigError(
+            f"{label}: shape {images.shape}; images must be (N, H, W), (N, H, W, C) or (N, C, H, W); {cure}"
+        )
     is_first, is_last = images.shape[1] in CHANNELS, images.shape[3] in CHANNELS
     if is_first == is_last:
         problem = "could be channels first or last" if is_first else "has no axis of 1 or 3 channels"
         raise ConfigError(f"{label}: shape {images.shape} {problem}; store the images as (N, H, W, C) or (N, C, H, W)")
     return images if is_first else images.transpose(0, 3, 1, 2)
+
+
+def _pictures(array: np.ndarray, label: str) -> np.ndarray:
+    """The array in the order (N, C, H, W), refused where all of it is 0 or 1, which would be all but black."""
+    images = channels_first(array, label)
+    if images.size and images.max() <= 1:
+        raise ConfigError(f"{label}: {_range(images)}; images must fill 0 to 255: store {_as_bytes(images)}")
+    return images
+
+
+def _range(images: np.ndarray) -> str:
+    if not images.size or images.dtype.kind not in "biuf":
+        return f"type {images.dtype}"
+    return f"type {images.dtype}, {images.min()} to {images.max()}"
+
+
+def _as_bytes(images: np.ndarray) -> str:
+    """How to make 8-bit images of these, as an expression of NumPy."""
+    if images.size and images.dtype.kind in "biuf" and images.min() >= 0:
+        if images.max() <= 1:
+            return "np.rint(255.0 * images).astype(np.uint8)"
+        if images.max() <= 255:
+            return "np.rint(images).astype(np.uint8)"
+    return "them scaled to 0 to 255 and rounded"
 
 
 def _split(images: np.ndarray, test_fraction: float, path: Path) -> tuple[np.ndarray, np.ndarray]:
