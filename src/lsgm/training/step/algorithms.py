@@ -6,7 +6,7 @@ before either network is updated, and each with respect to one network only: wha
 
 What would be discarded is not computed. Algorithms 1 and 3 take one backward pass through both networks, by
 `reweighting`; algorithm 2 has two passes of the prior, of which L_q's leaves out the gradients of the prior's weights,
-and L_p's ends at the prior's input. `bench.plain_algorithms` has the same gradients the long way.
+and L_p's ends at the prior's input. `bench.naive` has the same gradients the long way.
 """
 
 from __future__ import annotations
