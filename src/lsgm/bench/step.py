@@ -26,7 +26,7 @@ from lsgm.training.step.stage import Stage
 
 from .naive import make_naive
 from .networks import WAYS, Network, Scale
-from .timing import MEGA, PRECISIONS, Row, Work, convolution, interleaved, timed_row
+from .timing import MEGA, Row, Work, convolution, interleaved, precisions, timed_row
 
 # Passes through the score network that the mathematics asks for, in units of one forward pass of the batch. Algorithm 2
 # has two batches of times: two forward passes, and two backward ones of which the encoder's needs no weight gradients.
@@ -60,7 +60,7 @@ class Case:
 def ways(scale: Scale, device: torch.device) -> Iterator[Row]:
     """Two rows for every network, precision and way of training: the package's step and the naive baseline."""
     for network in scale.networks:
-        for precision in PRECISIONS[device.type]:
+        for precision in precisions(device):
             for way in WAYS:
                 case, title = Case(network, way, scale.batch, device, precision), f"{network.title}, {way}, {precision}"
                 naive = f"{title}, naive baseline"
@@ -69,11 +69,9 @@ def ways(scale: Scale, device: torch.device) -> Iterator[Row]:
 
 def options(scale: Scale, device: torch.device) -> Iterator[Row]:
     """Options of the training loop for one network (compilations take minutes), in the fastest precision."""
-    case = Case(scale.networks[0], WAY, scale.batch, device, PRECISIONS[device.type][-1])
-    title = f"{case.network.title}, {WAY}, {case.precision}, "
-    cases = {
-        title + name: replace(case, options=changes) for name, changes in {"as usual": {}, **scale.options}.items()
-    }
+    case = Case(scale.networks[0], WAY, scale.batch, device, precisions(device)[-1])
+    title, compared = f"{case.network.title}, {WAY}, {case.precision}, ", {"as usual": {}, **scale.options}
+    cases = {title + name: replace(case, options=changes) for name, changes in compared.items()}
     yield from _compared(cases, f"{title}as usual", scale)
 
 
@@ -105,13 +103,11 @@ def steps(case: Case) -> Iterator[Work]:
     Raises:
         ConfigError: this machine cannot compile, and should.
     """
-    config = case.config
-    stage, numbers = build_stage(case), count()
-    inputs, networks = stage.inputs(0), nn.ModuleDict(stage.networks)
-    settings = config.pretrain if config.is_vae else config.train
+    config, stage, numbers = case.config, build_stage(case), count()
+    inputs, settings = stage.inputs(0), config.pretrain if config.is_vae else config.train
     if case.is_naive:
         make_naive(stage, config.train.ema_decay)
-    with prepared_regions(networks, settings):
+    with prepared_regions(nn.ModuleDict(stage.networks), settings):
         yield lambda: bare_step(stage, inputs, next(numbers))
 
 
@@ -172,12 +168,13 @@ def peak_mb(case: Case) -> float | None:
 def _take_steps(case: Case, threads: int) -> float | None:
     torch.set_num_threads(threads)
     with steps(case) as step:
-        if case.device.type == "cuda":
+        is_cuda = case.device.type == "cuda"
+        if is_cuda:
             torch.cuda.reset_peak_memory_stats(case.device)
         # The first step makes the optimiser's state, so the second one has the peak.
         step()
         step()
-        return peak_resident_mb() if case.device.type == "cpu" else torch.cuda.max_memory_allocated(case.device) / MEGA
+        return torch.cuda.max_memory_allocated(case.device) / MEGA if is_cuda else peak_resident_mb()
 
 
 def peak_resident_mb(status: Path = Path("/proc/self/status")) -> float | None:

@@ -17,9 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MEGA, GIGA = 1e6, 1e9
 CHANNELS = 256
-# Batch and side of the roofline's convolution: enough for thousands of cores, not too long for two.
-SIZES = {"cpu": (16, 16), "cuda": (128, 64)}
-PRECISIONS = {"cpu": ("float32",), "cuda": ("float32", "bfloat16")}
+# Batch and side of the roofline's convolution: not too long for two cores, enough for thousands.
+SMALL, LARGE = (16, 16), (128, 64)
 
 Clock = Callable[[], float]
 Work = Callable[[], object]
@@ -63,9 +62,14 @@ def ratios(own: Sequence[float], others: Sequence[float]) -> list[float]:
     return [left / right for left, right in zip(own, others, strict=True)]
 
 
+def precisions(device: torch.device) -> tuple[str, ...]:
+    """Types of arithmetic that are measured on a device, the fastest last."""
+    return ("float32", "bfloat16") if device.type == "cuda" else ("float32",)
+
+
 def convolution(device: torch.device, precision: str) -> tuple[Work, float]:
     """A 3x3 convolution of 256 channels, forward, the roofline of training steps; and its operations."""
-    batch, side = SIZES[device.type]
+    batch, side = SMALL if device.type == "cpu" else LARGE
     # The layout that tensor cores want.
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     kind = {"device": device, "dtype": getattr(torch, precision)}
