@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from lsgm.bench.scales import SCALES
-from lsgm.bench.suite import BENCHMARKS
+from lsgm.bench.networks import SCALES
+from lsgm.bench.report import BENCHMARKS
 from lsgm.cli.main import main
 from lsgm.cli.verbs import bench
 
@@ -16,30 +16,35 @@ def test_list_names_every_benchmark(capsys) -> None:
 
 
 def test_files_and_tables(tmp_path, capsys) -> None:
+    """A second run adds its section to the file, and to the page."""
     out, table = tmp_path / "new" / "bench.json", tmp_path / "bench.md"
-    words = ["bench", "data", "--quick", "--repeats", "1", "--device", "cpu"]
-    assert main([*words, "--out", str(out), "--table", str(table)]) == 0
-    shown, progress = capsys.readouterr()
-    assert shown == table.read_text(encoding="utf-8")
-    assert "data: batch of 8 images" in progress
-    (content,) = json.loads(out.read_text(encoding="utf-8"))["runs"]
-    assert {row["name"] for row in content["rows"]} == {"data"}
-    assert {row["repeats"] for row in content["rows"]} == {1}
-    expected = {"date", "scale", "device", "cores", "threads", "commit", "versions", "load_at_the_start"}
-    assert expected <= content["machine"].keys()
-    assert content["machine"]["scale"] == "quick"
-    assert "torch" in content["machine"]["versions"]
+    words = ["--quick", "--repeats", "1", "--device", "cpu", "--out", str(out), "--table", str(table)]
+    for name in ("options", "likelihood"):
+        assert main(["bench", name, *words]) == 0
+        shown, progress = capsys.readouterr()
+        assert shown == table.read_text(encoding="utf-8")
+    assert "likelihood: adaptive, tol 0.001" in progress
+    found = json.loads(out.read_text(encoding="utf-8"))["benchmarks"]
+    assert list(found) == ["options", "likelihood"]
+    for section in found.values():
+        assert {row["rounds"] for row in section["rows"]} == {1}
+        expected = {"date", "scale", "device", "cores", "threads", "commit", "versions", "load_at_the_start"}
+        assert expected <= section["machine"].keys()
+        assert section["machine"]["scale"] == "quick"
+        assert "torch" in section["machine"]["versions"]
+    out.write_text("{}]")
+    assert main(["bench", "options", *words]) == 2
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["speed"], "speed: no such benchmark; there are floor, step"),
-        (["floor", "--repeats", "0"], "--repeats 0: must be at least 1"),
-        (["floor", "--threads", "0"], "--threads 0: must be at least 1"),
-        (["floor", "--device", "abacus"], "--device abacus: not usable here"),
-        (["floor", "--table", "."], "--table .: is a folder"),
-        (["floor", "--out", "."], "--out .: is a folder"),
+        (["speed"], "speed: no such benchmark; there are step, options"),
+        (["step", "--repeats", "0"], "--repeats 0: must be at least 1"),
+        (["step", "--threads", "0"], "--threads 0: must be at least 1"),
+        (["step", "--device", "abacus"], "--device abacus: not usable here"),
+        (["step", "--table", "."], "--table .: is a folder"),
+        (["step", "--out", "."], "--out .: is a folder"),
     ],
 )
 def test_bad_input_is_one_line(words, message, capsys) -> None:

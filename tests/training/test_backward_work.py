@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from training.one_backward_cases import CPU, case_of, on_algorithms, step
 
 from lsgm import algorithms
-from lsgm.bench import plain_algorithms
+from lsgm.bench import naive
 from lsgm.models import Lsgm
 from lsgm.training.stage import Precision
 
@@ -60,7 +60,7 @@ def test_passes_that_are_made(algorithm, weighting, is_balanced, precision, forw
     counts = {"forwards": forwards, "backwards": backwards}
     assert found == {"vae forwards": 1, "vae backwards": 1} | {f"prior {way}": n for way, n in counts.items()}
     with counted(case.model) as found:
-        step(case, algorithm, plain_algorithms)
+        step(case, algorithm, naive)
     assert found["prior backwards"] == 2
 
 
@@ -87,10 +87,10 @@ def test_the_gradient_of_a_weight_of_the_prior_is_taken_once(algorithm, weightin
     case = case_of(algorithm, weighting, is_balanced=is_balanced)
     layers = [layer for layer in case.model.prior.modules() if isinstance(layer, nn.Conv2d)]
     taken = {}
-    for module in (algorithms, plain_algorithms):
+    for module in (algorithms, naive):
         with WeightGradients() as counter:
             step(case, algorithm, module)
         taken[module] = {counter.found[layer.weight.data_ptr()] for layer in layers}
         if module is algorithms:
             assert counter.rows == {len(case.x)}
-    assert taken == {algorithms: {1}, plain_algorithms: {2}}
+    assert taken == {algorithms: {1}, naive: {2}}

@@ -1,4 +1,4 @@
-"""One backward pass gives what two full ones give (`bench.plain_algorithms`); test_backward_work.py counts the work.
+"""One backward pass gives what two full ones give (`bench.naive`); test_backward_work.py counts the work.
 
 test_algorithms.py has the losses written out; here are all cells of Table 6, all that enters L_q, and half precision.
 """
@@ -17,7 +17,7 @@ from training.gradient_cases import Case, build_case, check_gradients
 from training.one_backward_cases import CPU, case_of, check_same, on_algorithms, step
 
 from lsgm import algorithms
-from lsgm.bench import plain_algorithms
+from lsgm.bench import naive
 from lsgm.time_sampling import TimeSample, build_time_sampler
 from lsgm.training.noise import BatchNoise
 from lsgm.training.stage import Precision
@@ -68,7 +68,7 @@ def test_in_parts(case):
     """k parts of one pass each are the whole batch in two full passes."""
     with exact():
         stage, plain = build_stage(case, 2), build_stage(case, 1)
-        plain._algorithm = getattr(plain_algorithms, plain._algorithm.__name__)
+        plain._algorithm = getattr(naive, plain._algorithm.__name__)
         found, expected = gradients_of(stage), gradients_of(plain)
     check_gradients(found.vae, expected.vae, rtol=1e-10)
     check_gradients(found.prior, expected.prior, rtol=1e-10)
@@ -95,9 +95,9 @@ def test_rounding_where_the_weights_are_far_apart(sde, precision):
     times = sampler.sample(torch.tensor([0.0, 0.01, 0.3, 0.9], dtype=torch.float64))
     case = replace(case, draws=replace(case.draws, prior=replace(case.draws.prior, times=times)))
     assert (times.vae_weight / times.prior_weight).max() > 500
-    exact_step = step(case, "algorithm_3", plain_algorithms)
+    exact_step = step(case, "algorithm_3", naive)
     case = in_float32(case)
-    modules, kind = (algorithms, plain_algorithms), Precision(precision, CPU)
+    modules, kind = (algorithms, naive), Precision(precision, CPU)
     steps = [step(case, "algorithm_3", module, precision=kind) for module in modules]
     found, plain = (deviation(each.vae, exact_step.vae) for each in steps)
     assert found < 1.5 * plain < 0.03

@@ -1,1 +1,1 @@
-"""What speed and accuracy are measured with: toy priors with known answers, plain versions, timing (`lsgm bench`)."""
+"""`lsgm bench`: the cost of training steps against a naive baseline, of samplers and likelihoods with their errors."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,49 +18,30 @@ from lsgm import randomness
 from lsgm.sde import Sde
 
 
+@dataclass(eq=False)
 class MixturePrior:
-    """The exact noise prediction of a mixture of normals.
+    """The exact noise prediction of a mixture of normals."""
 
-    Args:
-        sde: the forward process.
-        means: (K, C, r, r), float64.
-        weights: (K,), of the components; they sum to 1.
-        variance: s, in every direction.
-        factors: (D, R), orthonormal columns U, D = C r r; R may be 0.
-        factor_variances: (R,), v.
-        alpha: share of the "network" in the prediction: eps' is such that the mixed prediction is the exact one.
+    sde: Sde
+    means: Tensor  # (K, C, r, r), float64
+    weights: Tensor  # (K,), of the components; they sum to 1
+    variance: float  # s, in every direction
+    factors: Tensor  # (D, R), orthonormal columns U, D = C r r; R may be 0
+    factor_variances: Tensor  # (R,), v
+    alpha: Tensor  # (1, C, 1, 1), share of eps' in the prediction, such that the mixed prediction is the exact one
+    calls: int = 0  # evaluations so far
 
-    Attributes:
-        shape: (C, r, r).
-        alpha: (1, C, 1, 1).
-        calls: evaluations so far.
-    """
-
-    def __init__(
-        self,
-        sde: Sde,
-        means: Tensor,
-        weights: Tensor,
-        variance: float,
-        factors: Tensor,
-        factor_variances: Tensor,
-        alpha: float = 1.0,
-    ) -> None:
-        self.sde, self.shape = sde, tuple(means.shape[1:])
-        self._means, self._log_weights = means.flatten(1), weights.log()
-        self._variance, self._factors, self._factor_variances = variance, factors, factor_variances
-        self.alpha = torch.full((1, self.shape[0], 1, 1), alpha, dtype=means.dtype, device=means.device)
-        self.calls = 0
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(C, r, r)."""
+        return tuple(self.means.shape[1:])
 
     def __call__(self, z: Tensor, time: Tensor) -> Tensor:
         """Predict the noise in z_t, (B, C, r, r), at `time` (B,)."""
         self.calls += 1
-        mean, variance = self.sde.mean(time)[:, None], self.sde.variance(time)[:, None]
-        residual = self._residuals(z, mean)
-        solved = self._precision_times(residual, mean[..., None], variance[..., None])
-        log_weights = self._log_weights - 0.5 * (residual * solved).sum(dim=2)
-        expected = (log_weights.softmax(dim=1)[..., None] * solved).sum(dim=1)
-        return (variance.sqrt() * expected).view(z.shape)
+        solved, log_joint = self._components(z, time)
+        expected = (log_joint.softmax(dim=1)[..., None] * solved).sum(dim=1)
+        return (self.sde.variance(time).sqrt()[:, None] * expected).view(z.shape)
 
     def network_prediction(self, z: Tensor, time: Tensor) -> Tensor:
         """eps' of the mixed score: the exact prediction less its Normal part, divided by alpha."""
@@ -67,67 +49,48 @@ class MixturePrior:
 
     def normal_coefficient(self, time: Tensor) -> Tensor:
         """Return (1 - alpha) M(1, t), (B, C, 1, 1)."""
-        unit = torch.ones(time.shape[0], 1, 1, 1, dtype=time.dtype, device=time.device)
+        unit = torch.ones(time.shape[0], 1, 1, 1, dtype=time.dtype)
         return (1 - self.alpha) * self.sde.normal_prediction(unit, time)
 
     def log_prob(self, z: Tensor, time: float) -> Tensor:
         """log p(z_t) in nats, (B,)."""
-        at = torch.full((z.shape[0],), time, dtype=z.dtype, device=z.device)
-        mean, variance = self.sde.mean(at)[:, None], self.sde.variance(at)[:, None]
-        residual = self._residuals(z, mean)
-        solved = self._precision_times(residual, mean[..., None], variance[..., None])
-        rest, along = mean**2 * self._variance + variance, self._along(mean, variance)
-        dimensions, rank = self._factors.shape
-        log_determinant = (dimensions - rank) * rest.log()[:, 0] + along.log().sum(dim=1)
-        log_component = -0.5 * ((residual * solved).sum(dim=2) + dimensions * math.log(2 * math.pi))
-        return torch.logsumexp(self._log_weights + log_component, dim=1) - 0.5 * log_determinant
+        _, log_joint = self._components(z, torch.full((len(z),), time, dtype=z.dtype))
+        return log_joint.logsumexp(dim=1)
 
     def draw(self, indices: Sequence[int], seed: int, time: float) -> Tensor:
         """Draw z_t, (B, C, r, r), keyed by index."""
-        dtype, device = self._means.dtype, self._means.device
-        uniform = randomness.uniform_rows(indices, (1,), seed, "mixture: component").to(device, dtype)
-        component = torch.searchsorted(self._log_weights.exp().cumsum(0), uniform[:, 0]).clamp_max(len(self._means) - 1)
-        white, along = (
-            randomness.normal_rows(indices, (size,), seed, f"mixture: {name}").to(device, dtype)
-            for name, size in (("white", self._factors.shape[0]), ("along", self._factors.shape[1]))
+        dimensions, rank = self.factors.shape
+        uniform = randomness.uniform_rows(indices, (1,), seed, "mixture: component").double()
+        component = torch.searchsorted(self.weights.cumsum(0), uniform[:, 0]).clamp_max(len(self.means) - 1)
+        white, along, noise = (
+            randomness.normal_rows(indices, (size,), seed, f"mixture: {name}").double()
+            for name, size in (("white", dimensions), ("along", rank), ("diffusion", dimensions))
         )
-        z0 = self._means[component] + self._variance**0.5 * white
-        z0 = z0 + (along * self._factor_variances.sqrt()) @ self._factors.T
-        at = torch.tensor(time, dtype=dtype, device=device)
-        noise = randomness.normal_rows(indices, (self._factors.shape[0],), seed, "mixture: diffusion").to(device, dtype)
-        return self.sde.perturb(z0, noise, at).view(-1, *self.shape)
+        z0 = self.means.flatten(1)[component] + self.variance**0.5 * white
+        z0 = z0 + (along * self.factor_variances.sqrt()) @ self.factors.T
+        return self.sde.perturb(z0, noise, torch.tensor(time, dtype=z0.dtype)).view(-1, *self.shape)
 
-    def _residuals(self, z: Tensor, mean: Tensor) -> Tensor:
-        """z_t - m_t mu_k, (B, K, D)."""
-        return z.flatten(1)[:, None] - mean[..., None] * self._means
-
-    def _along(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """Variances of z_t along the columns of U, (..., R)."""
-        return mean**2 * (self._variance + self._factor_variances) + variance
-
-    def _precision_times(self, residual: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        """(m^2 S + sigma^2 I)^-1 residual, (B, K, D)."""
-        rest = mean**2 * self._variance + variance
-        projected = residual @ self._factors
-        return residual / rest + (projected * (1 / self._along(mean, variance) - 1 / rest)) @ self._factors.T
+    def _components(self, z: Tensor, time: Tensor) -> tuple[Tensor, Tensor]:
+        """Covariance^-1 (z_t - m_t mu_k), (B, K, D), and log(weight_k p_k(z_t)), (B, K)."""
+        mean, variance = (values[:, None, None] for values in (self.sde.mean(time), self.sde.variance(time)))
+        residual = z.flatten(1)[:, None] - mean * self.means.flatten(1)
+        # Variances of z_t along the columns of U, and in the other directions.
+        rest = mean**2 * self.variance + variance
+        along = rest + mean**2 * self.factor_variances
+        solved = residual / rest + ((residual @ self.factors) * (1 / along - 1 / rest)) @ self.factors.T
+        dimensions, rank = self.factors.shape
+        log_determinant = (dimensions - rank) * rest[..., 0].log() + along.log().sum(dim=2)
+        log_density = -0.5 * ((residual * solved).sum(dim=2) + dimensions * math.log(2 * math.pi) + log_determinant)
+        return solved, self.weights.log() + log_density
 
 
 def mixture_prior(
     sde: Sde, shape: tuple[int, int, int], components: int = 10, rank: int = 16, alpha: float = 1.0, seed: int = 0
 ) -> MixturePrior:
-    """A mixture with draws for its parameters, float64 on the CPU: about unit variance in every dimension.
-
-    Args:
-        sde: the forward process.
-        shape: (C, r, r).
-        components: K.
-        rank: directions in which all components are stretched, at most C r r.
-        alpha: see `MixturePrior`.
-        seed: of the parameters.
-    """
-    dimensions = math.prod(shape)
+    """A mixture of `components`, `rank` directions stretched, with draws for its parameters: about unit variance."""
     means = 0.9 * randomness.normal((components, *shape), seed, "mixture: means").double()
     weights = torch.softmax(0.3 * randomness.normal((components,), seed, "mixture: weights").double(), dim=0)
-    directions = randomness.normal((dimensions, rank), seed, "mixture: factors").double()
+    directions = randomness.normal((math.prod(shape), rank), seed, "mixture: factors").double()
     factors = torch.linalg.qr(directions).Q if rank else directions
-    return MixturePrior(sde, means, weights, 0.1225, factors, torch.linspace(2.0, 0.5, rank).double(), alpha)
+    stretch, shares = torch.linspace(2.0, 0.5, rank).double(), torch.full((1, shape[0], 1, 1), alpha).double()
+    return MixturePrior(sde, means, weights, 0.1225, factors, stretch, shares)

@@ -1,4 +1,4 @@
-"""The networks that are measured: sizes of the paper's runs, a small one, and each way of training them.
+"""What is measured: networks of the paper's sizes, ways of training them, and how much of everything, by scale.
 
 A test compares these settings with the files in config/experiments, which an installed package does not have. The data
 are random bytes of the right shape: no value in a training step costs more than another.
@@ -6,7 +6,8 @@ are random bytes of the right shape: no value in a training step costs more than
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -22,7 +23,9 @@ from lsgm.config import (
 )
 from lsgm.data import TrainBatches
 
+STEPS_PER_EPOCH = 4
 PRETRAINING = "pretraining"
+# Ways of the joint stage: objective, and whether the VAE is trained.
 ALGORITHMS: dict[str, tuple[ObjectiveConfig, bool]] = {
     "algorithm 1": (ObjectiveConfig(weighting="ll"), True),
     "algorithm 2, joint": (ObjectiveConfig(weighting="un", q_time="ll"), True),
@@ -30,71 +33,23 @@ ALGORITHMS: dict[str, tuple[ObjectiveConfig, bool]] = {
     "algorithm 3": (ObjectiveConfig(weighting="un"), True),
     "prior only": (ObjectiveConfig(weighting="un"), False),
 }
-"""Ways of the joint stage: objective, and whether the VAE is trained."""
-
-MNIST_PAD = 2
-MNIST_VAE = VaeConfig(
-    arch="res_mbconv",
-    num_channels=64,
-    channel_mult=(1, 2, 2),
-    num_preprocess_blocks=2,
-    num_pre_post_cells=3,
-    num_groups_per_scale=2,
-    num_latent_per_group=20,
-    num_cells_per_group=1,
-    output="bernoulli",
-)
-MNIST_PRIOR = PriorConfig(channel_mult=(1, 1), fir=False, mixing_logit_init=-6.0)
-SMALL_VAE = VaeConfig(
-    num_channels=8,
-    num_pre_post_cells=1,
-    num_groups_per_scale=2,
-    num_latent_per_group=4,
-    num_cells_per_group=1,
-    output="bernoulli",
-)
-SMALL_PRIOR = PriorConfig(channel_mult=(1, 1), num_cells_per_scale=1, attention_resolutions=())
-CIFAR10_VAE = VaeConfig(num_preprocess_blocks=1, channel_mult=(1, 2))
-CIFAR10_PRIOR = PriorConfig()
+WAYS = (PRETRAINING, *ALGORITHMS)
 
 
 @dataclass(frozen=True)
 class Network:
-    """One pair of VAE and score network with its images.
-
-    Attributes:
-        title: in tables.
-        data: how bytes become inputs.
-        image_shape: (C, H, W) of the raw images.
-        vae: sizes.
-        prior: sizes.
-        sr_coeff_sgm: coefficient of the score network's regulariser, as the run has it.
-        sr_sgm_convs: whether its convolutions count in that.
-    """
+    """One pair of VAE and score network with its images."""
 
     title: str
     data: DataConfig
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int]  # of the raw images
     vae: VaeConfig
     prior: PriorConfig
-    sr_coeff_sgm: float
-    sr_sgm_convs: bool
+    sr_coeff_sgm: float = 1.0e-2
+    sr_sgm_convs: bool = False
 
-    def config(
-        self,
-        way: str,
-        batch_size: int = 16,
-        precision: str = "float32",
-        **loop: object,
-    ) -> ExperimentConfig:
-        """Settings of one way of training: `pretraining`, or a name in `ALGORITHMS`.
-
-        Args:
-            way: which.
-            batch_size: images in a step.
-            precision: type of the networks' arithmetic.
-            loop: further settings of the stage's loop.
-        """
+    def config(self, way: str, batch_size: int = 16, precision: str = "float32", **loop: object) -> ExperimentConfig:
+        """Settings of one of the `WAYS` of training; `loop` are further ones of the stage's loop."""
         objective, trains_vae = (ObjectiveConfig(), True) if way == PRETRAINING else ALGORITHMS[way]
         common = {"batch_size": batch_size, "precision": precision, "epochs": 1000, "warmup_epochs": 1, **loop}
         return ExperimentConfig(
@@ -114,29 +69,85 @@ class Network:
             ),
         )
 
-    def batches(self, config: ExperimentConfig, device: torch.device, steps_per_epoch: int = 4) -> TrainBatches:
-        """Batches of random images, enough for an epoch of so many steps."""
+    def batches(self, config: ExperimentConfig, device: torch.device) -> TrainBatches:
+        """Batches of random images, enough for a short epoch."""
         size = config.pretrain.batch_size if config.is_vae else config.train.batch_size
         generator = torch.Generator().manual_seed(0)
-        shape = (steps_per_epoch * size, *self.image_shape)
+        shape = (STEPS_PER_EPOCH * size, *self.image_shape)
         images = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
         return TrainBatches(images, config.data, size, config.seed, device)
 
 
-def mnist(channels: int = 256, side: int = 32) -> Network:
-    """The paper's MNIST run, its score network `channels` wide, on images of `side` pixels with their padding."""
-    prior = MNIST_PRIOR.model_copy(update={"num_channels": channels})
-    data, raw = DataConfig(name="mnist", binarise=True, pad=MNIST_PAD), side - 2 * MNIST_PAD
-    return Network(f"MNIST, {channels} channels", data, (1, raw, raw), MNIST_VAE, prior, 0.0, True)
+def mnist(channels: int = 256) -> Network:
+    """The paper's MNIST run, its score network `channels` wide."""
+    vae = VaeConfig(
+        arch="res_mbconv",
+        num_channels=64,
+        channel_mult=(1, 2, 2),
+        num_preprocess_blocks=2,
+        num_pre_post_cells=3,
+        num_groups_per_scale=2,
+        num_latent_per_group=20,
+        num_cells_per_group=1,
+        output="bernoulli",
+    )
+    prior = PriorConfig(num_channels=channels, channel_mult=(1, 1), fir=False, mixing_logit_init=-6.0)
+    data = DataConfig(name="mnist", binarise=True, pad=2)
+    return Network(f"MNIST, {channels} channels", data, (1, 28, 28), vae, prior, 0.0, sr_sgm_convs=True)
 
 
 def cifar10() -> Network:
     """The paper's CIFAR-10 run with the best FID."""
-    data = DataConfig(name="cifar10", flip=True)
-    return Network("CIFAR-10", data, (3, 32, 32), CIFAR10_VAE, CIFAR10_PRIOR, 1.0e-2, False)
+    vae = VaeConfig(num_preprocess_blocks=1, channel_mult=(1, 2))
+    return Network("CIFAR-10", DataConfig(name="cifar10", flip=True), (3, 32, 32), vae, PriorConfig())
 
 
-def small(channels: int = 16, side: int = 8) -> Network:
-    """Networks so small that what surrounds them is a large part of a step."""
-    prior = SMALL_PRIOR.model_copy(update={"num_channels": channels})
-    return Network("small", DataConfig(name="digits", binarise=True), (1, side, side), SMALL_VAE, prior, 1.0e-2, True)
+def small() -> Network:
+    """Networks for tests."""
+    vae = VaeConfig(
+        num_channels=8,
+        num_pre_post_cells=1,
+        num_groups_per_scale=2,
+        num_latent_per_group=4,
+        num_cells_per_group=1,
+        output="bernoulli",
+    )
+    prior = PriorConfig(num_channels=16, channel_mult=(1, 1), num_cells_per_scale=1, attention_resolutions=())
+    return Network("small", DataConfig(name="digits", binarise=True), (1, 8, 8), vae, prior, sr_sgm_convs=True)
+
+
+RECOMPUTED = {"activations recomputed": {"checkpoint_activations": True}}
+OTHER_OPTIONS = {"batch in four parts": {"accumulate": 4}, "compiled": {"compile": True}}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured: seconds for a test, minutes for the MNIST networks, the CIFAR-10 ones on a GPU."""
+
+    name: str
+    networks: tuple[Network, ...]  # options and samplers take the first one
+    batch: int = 16  # images in a step, samples in a batch
+    rounds: int = 5
+    memory: tuple[str, ...] = WAYS  # ways of training whose peak memory is measured, each in a process of its own
+    options: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: RECOMPUTED | OTHER_OPTIONS)
+    evaluations: tuple[int, ...] = (10, 20)  # of samplers that take a number of them
+    steps: int = 100  # of the stochastic samplers
+    tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-5)  # of adaptive solvers; others are compared with the last
+    latent: tuple[int, int, int] = (10, 16, 16)  # of the mixture on which errors are measured
+    likelihood_steps: tuple[int, ...] = (25, 50, 75)
+
+
+QUICK = Scale(
+    name="quick",
+    networks=(small(),),
+    batch=8,
+    rounds=3,
+    memory=("algorithm 3",),
+    options=RECOMPUTED,
+    evaluations=(6, 10),
+    steps=10,
+    tolerances=(1e-2, 1e-3),
+    latent=(2, 4, 4),
+    likelihood_steps=(10,),
+)
+SCALES = {"quick": QUICK, "mnist": Scale("mnist", (mnist(64), mnist(256))), "cifar10": Scale("cifar10", (cifar10(),))}

@@ -1,117 +1,126 @@
-"""The outcome of benchmark runs: one JSON document, and a Markdown table for each benchmark.
+"""The benchmarks by name, and their outcome: one JSON document, and a Markdown page with a table for each of them.
 
-A document is kept up to date in parts: benchmarks that are run again replace their rows, the others stay with the facts
-of the run that they come from.
+A document is kept up to date in parts: a benchmark that is run again replaces its own section, the others stay.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Literal, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked_dataclass
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lsgm.config import ConfigError
 
-from .row import Row
-from .suite import BENCHMARKS
+from . import sampling, step
+from .networks import Scale
+from .timing import Row
 
-FORMAT = 2
-TITLE = "# What training, sampling and likelihoods cost"
-PREFACE = (
-    "Written by `lsgm bench`. Versions that are compared ran in turns in one process (A B A B ...), and a ratio is the "
-    "median over the rounds of the quotient within a round. Absolute times belong to this machine and what else ran on "
-    "it: compare ratios."
-)
-COLUMNS = {
-    "seconds": "median",
-    "seconds_min": "least",
-    "ratio_to_plain": "x plain",
-    "gflop": "GFLOP",
-    "gflops": "GFLOP/s",
-    "ratio_to_floor": "x floor",
-    "memory_mb": "peak MB",
-    "evaluations": "evaluations",
-    "error": "error",
-    "bias": "bias",
-    "rate": "per second",
-    "repeats": "rounds",
-    "note": "note",
+PREFACE = """# What training, sampling and likelihoods cost
+
+Written by `lsgm bench`. Versions that are compared ran in turns in one process (A B A B ...). A ratio is the median
+over the rounds of the quotient within a round, with the least and the largest quotient in brackets. Absolute times
+belong to this machine and what else ran on it: compare ratios. The roofline is a 3x3 convolution of 256 channels, timed
+in the same rounds: `x roofline` is the time over what the same number of operations takes at its rate.
+"""
+
+
+class Benchmark(NamedTuple):
+    """What can be measured: its title, what is compared with what, the measurement, and headings of its own."""
+
+    title: str
+    compares: str
+    run: Callable[[Scale, torch.device], Iterator[Row]]
+    columns: Mapping[str, str]
+
+
+BENCHMARKS = {
+    "step": Benchmark(
+        "One training step",
+        "Gradients, update and average on inputs that are there (no data, no curve, no checkpoint). Naive baseline: "
+        "the same networks, but a full backward pass for each objective (algorithm 1 as published: one loss), an "
+        "optimiser and an average that take one parameter after the other. GFLOP: the networks' products and "
+        "convolutions, forward and twice that for backward (algorithm 2: two forward passes of the score network, and "
+        "for one of them no gradients of weights). Peak MB: of a process that takes two such steps and nothing else, "
+        "on the CPU with its libraries, on a GPU of tensors.",
+        step.ways,
+        {"ratio": "x naive baseline"},
+    ),
+    "options": Benchmark(
+        "Options of a training step",
+        "As the benchmark `step`, over the usual step. Activations recomputed: checkpoint_activations. Batch in four "
+        "parts: accumulate=4. Compiled: compile, without the minutes that its first start takes.",
+        step.options,
+        {"ratio": "x usual"},
+    ),
+    "sampling": Benchmark(
+        "Sampling the latent prior",
+        "First a score network with random weights: seconds and evaluations of a batch, without the decoder, over the "
+        "adaptive ODE as published (one step for the whole batch) at the tightest tolerance; where samples have steps "
+        "of their own, evaluations are the mean over samples. Then a mixture of ten correlated normals of known "
+        "score, mixed with the Normal score as in the model: root mean square error of z0 against a much tighter "
+        "solution of the same ODE from the same noise (float64).",
+        sampling.samplers,
+        {"ratio": "x published", "error": "rms error of z0"},
+    ),
+    "likelihood": Benchmark(
+        "Likelihood of latents",
+        "Estimates of log p(z0), in nats, for draws from a mixture of ten correlated normals of known density: root "
+        "mean square and mean of the error over latents and rounds, with new probes in each round. An evaluation is "
+        "one of the prior, with a vector-Jacobian product for each probe. Seconds are those of the mixture, on the CPU "
+        "in float64, over the published way (official_probes: Gaussian probes drawn anew).",
+        sampling.likelihoods,
+        {"ratio": "x published", "error": "rms error, nats", "bias": "mean error, nats"},
+    ),
 }
-"""Columns of a table in their order, and how they are headed where the benchmark says nothing else."""
 
 
-@dataclass(frozen=True)
-class Run:
-    """What was measured in one run, and where.
-
-    Attributes:
-        machine: facts about machine, software and this run, by name.
-        rows: measurements.
-    """
-
-    machine: Mapping[str, object]
-    rows: Sequence[Row]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Benchmarks with rows, in the order of the suite."""
-        found = {row.name for row in self.rows}
-        return tuple(name for name in BENCHMARKS if name in found)
+def measure(name: str, scale: Scale, device: torch.device) -> Iterator[Row]:
+    """Rows of one benchmark, as they come; where the device's memory is too small, the last one says so."""
+    try:
+        yield from BENCHMARKS[name].run(scale, device)
+    except torch.OutOfMemoryError as error:
+        yield Row(case="the rest", note=f"left out: {str(error).splitlines()[0]}")
 
 
-@dataclass(frozen=True)
-class Report:
-    """Runs, of which no two have rows of the same benchmark."""
+class Section(BaseModel):
+    """One benchmark's rows, and facts about machine, software and run, by name."""
 
-    runs: Sequence[Run]
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def with_run(self, run: Run) -> Report:
-        """The report after a further run: of what it measured, only its rows are left."""
-        old = [Run(each.machine, [row for row in each.rows if row.name not in run.names]) for each in self.runs]
-        return Report([*(each for each in old if each.rows), run])
-
-    def json(self) -> str:
-        """The document as JSON; numbers that are not finite as text."""
-        runs = [{"machine": dict(run.machine), "rows": [_plain(asdict(row)) for row in run.rows]} for run in self.runs]
-        return json.dumps({"format": FORMAT, "runs": runs}, indent=1, allow_nan=False) + "\n"
-
-    def markdown(self) -> str:
-        """All tables in the order of the suite, below the facts about the runs."""
-        lines = [TITLE, "", PREFACE]
-        for run in self.runs:
-            if len(self.runs) > 1:
-                lines += ["", f"**{', '.join(run.names)}**"]
-            lines += ["", *(f"- {name.replace('_', ' ')}: {_fact(value)}" for name, value in run.machine.items())]
-        for name in BENCHMARKS:
-            if any(name in run.names for run in self.runs):
-                lines += ["", *self._table(name)]
-        return "\n".join(lines) + "\n"
-
-    def _table(self, name: str) -> list[str]:
-        benchmark = BENCHMARKS[name]
-        rows = [row for run in self.runs for row in run.rows if row.name == name]
-        used = [column for column in COLUMNS if any(_is_given(getattr(row, column)) for row in rows)]
-        heads = COLUMNS | benchmark.columns
-        cells = [["case", *(heads[column] for column in used)], ["---"] * (len(used) + 1)]
-        cells += [[row.case, *(_cell(column, getattr(row, column)) for column in used)] for row in rows]
-        return [f"## {benchmark.title}", "", benchmark.compares, "", *_pipes(cells)]
-
-
-@checked_dataclass(frozen=True)
-class _Stored:
     machine: dict[str, object]
     rows: list[Row]
 
+    def markdown(self, benchmark: Benchmark) -> str:
+        """The table, with the columns of which something is known."""
+        heads = {name: field.title for name, field in Row.model_fields.items() if field.title} | benchmark.columns
+        used = [name for name in heads if any(getattr(row, name) is not None for row in self.rows)]
+        lines = [["case", *(heads[name] for name in used)], ["---"] * (len(used) + 1)]
+        lines += [[row.case, *(_cell(row, name) for name in used)] for row in self.rows]
+        table = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        facts = "; ".join(f"{fact.replace('_', ' ')}: {_words(value)}" for fact, value in self.machine.items())
+        return f"\n## {benchmark.title}\n\n{benchmark.compares}\n\n{table}\n\nMeasured with {facts}.\n"
 
-@checked_dataclass(frozen=True)
-class _Document:
-    format: int
-    runs: list[_Stored]
+
+class Report(BaseModel):
+    """Sections by benchmark, each of one run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal[3] = 3
+    benchmarks: dict[Literal[tuple(BENCHMARKS)], Section] = {}
+
+    def json_text(self) -> str:
+        """The document as JSON, without what is not known; numbers that are not finite as text."""
+        return self.model_dump_json(indent=1, exclude_none=True) + "\n"
+
+    def markdown(self) -> str:
+        """All tables in the order of the benchmarks."""
+        sections = ((name, self.benchmarks.get(name)) for name in BENCHMARKS)
+        return PREFACE + "".join(section.markdown(BENCHMARKS[name]) for name, section in sections if section)
 
 
 def read_report(path: Path) -> Report:
@@ -121,68 +130,32 @@ def read_report(path: Path) -> Report:
         ConfigError: the file is no such document.
     """
     if not path.exists():
-        return Report([])
+        return Report()
     try:
-        document = TypeAdapter(_Document).validate_json(path.read_bytes())
-        known = all(row.name in BENCHMARKS for run in document.runs for row in run.rows)
+        return Report.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise ConfigError(_no_report(path)) from error
-    if document.format != FORMAT or not known:
-        raise ConfigError(_no_report(path))
-    return Report([Run(run.machine, run.rows) for run in document.runs])
+        raise ConfigError(
+            f"{path}: is no file that this `lsgm bench` wrote and could add to; name another file, or delete it"
+        ) from error
 
 
-def _no_report(path: Path) -> str:
-    return f"{path}: is no file that this `lsgm bench` wrote, whose rows could be kept; name another file, or delete it"
-
-
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: str(value) if _is_broken(value) else value for name, value in values.items()}
-
-
-def _is_broken(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
-
-
-def _is_given(value: object) -> bool:
-    return value not in (None, "", 0)
-
-
-def _cell(column: str, value: object) -> str:
-    if value is None:
-        return "-"
+def _cell(row: Row, column: str) -> str:
+    value = getattr(row, column)
     if isinstance(value, str):
         return value
-    if isinstance(value, int) or (column == "evaluations" and value == int(value)):
-        return str(int(value)) if value else "-"
-    return _seconds(value) if column.startswith("seconds") else _number(value)
-
-
-def _seconds(value: float) -> str:
-    """A duration with a unit that leaves three digits to read."""
-    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
-        if value * factor >= 1:
-            return f"{_number(value * factor)} {unit}"
-    return f"{value * 1e6:.2g} µs"
+    if value is None:
+        return "-"
+    if column.startswith("seconds"):
+        return f"{_number(value)} s" if value >= 1 else f"{_number(1e3 * value)} ms"
+    least, largest = row.ratio_range or (value, value)
+    spread = f" ({_number(least)} - {_number(largest)})" if column == "ratio" and least != largest else ""
+    return _number(value) + spread
 
 
 def _number(value: float) -> str:
     """Three digits, or all that are in front of the point."""
-    if not math.isfinite(value):
-        return str(value)
-    if value == 0:
-        return "0"
-    if abs(value) < 1e-3:
-        return f"{value:.1e}"
-    places = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(places, 4)}f}"
+    return f"{value:.0f}" if math.isfinite(value) and abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _fact(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {each}" for name, each in value.items())
-    return "unknown" if value is None else str(value)
-
-
-def _pipes(cells: Iterable[Sequence[str]]) -> list[str]:
-    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+def _words(value: object) -> str:
+    return ", ".join(f"{name} {each}" for name, each in value.items()) if isinstance(value, Mapping) else str(value)

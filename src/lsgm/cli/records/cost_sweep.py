@@ -17,7 +17,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from lsgm.bench.timing import Timing
 from lsgm.cli.opened_run import OpenedRun
 from lsgm.config import SampleConfig
 from lsgm.progress_log import told
@@ -71,9 +70,9 @@ class Series:
         self.nfe.append((batch.nfe, batch.nfe_per_image))
         self.images.append(as_kept(batch.images, self.run.config.data.pad, self.run.dataset.image_shape))
 
-    def timing(self, kind: Literal["wall", "cpu"]) -> Timing:
+    def seconds(self, kind: Literal["wall", "cpu"]) -> list[float]:
         """Seconds of the batches that count, on the wall or on the processors."""
-        return Timing(tuple(getattr(times.batch, kind) for times in self.times[1:]))
+        return [getattr(times.batch, kind) for times in self.times[1:]]
 
     def point(self, reference: Series | None, cache: Path) -> CostPoint:
         """The numbers of this series; none if it failed.
@@ -85,17 +84,18 @@ class Series:
         point = CostPoint(sampler=self.sampler, solver=self.settings.solver_words)
         if self.problem is not None:
             return point
-        wall, cpu, counted = self.timing("wall"), self.timing("cpu"), self.times[1:]
+        wall, counted = self.seconds("wall"), self.times[1:]
         numbers: dict[str, object] = {part: _median([getattr(times, part) for times in counted]) for part in PARTS}
         numbers |= {
             "nfe": fmean(of_batch for of_batch, _ in self.nfe),
             "nfe_per_image": fmean(of_image for _, of_image in self.nfe),
-            "fastest": wall.minimum,
-            "slowest": max(wall.seconds),
+            "fastest": min(wall),
+            "slowest": max(wall),
             "frechet": self._distance(cache),
         }
         if reference is not None and reference.problem is None:
-            numbers |= {"ratio": wall.ratio(reference.timing("wall")), "cpu_ratio": cpu.ratio(reference.timing("cpu"))}
+            kinds = {"ratio": "wall", "cpu_ratio": "cpu"}
+            numbers |= {name: _ratio(self.seconds(kind), reference.seconds(kind)) for name, kind in kinds.items()}
         return point.model_copy(update=numbers)
 
     def _distance(self, cache: Path) -> FrechetMetrics | None:
@@ -149,6 +149,11 @@ def _draw_one_of_each(series: Sequence[Sequence[Series]]) -> None:
     for of_one_sampler in zip(*series, strict=True):
         for one in of_one_sampler:
             one.draw()
+
+
+def _ratio(own: Sequence[float], others: Sequence[float]) -> float:
+    """Median over rounds of the quotient within a round: the load of the machine changes from round to round."""
+    return median(left / right for left, right in zip(own, others, strict=True))
 
 
 def _median(times: Sequence[Instant]) -> Seconds:

@@ -8,13 +8,9 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lsgm.cli import options
 from lsgm.config import ConfigError
-
-if TYPE_CHECKING:
-    from lsgm.bench.benchmark import Setting
 
 SCALES = ("quick", "mnist", "cifar10")
 
@@ -24,9 +20,8 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser(
         "bench",
         help="measure what training, sampling and likelihoods cost on this machine",
-        description="Time training steps, the loop around them, samplers, likelihoods, data, scaling and start-up, "
-        "each against a plain version or a reference that runs in turns with it in the same process, and against what "
-        "the device can do at all. Prints the tables; progress goes to standard error.",
+        description="Time training steps, their options, samplers and likelihoods, each in turns with a naive baseline "
+        "or a reference; training steps also against the roofline. Prints the tables; progress goes to standard error.",
     )
     parser.add_argument("names", nargs="*", metavar="NAMES", help="benchmarks to run (default: all; see --list)")
     parser.add_argument("--list", action="store_true", help="list the benchmarks and stop")
@@ -51,10 +46,12 @@ def add_parser(verbs: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Measure; files are written anew after every benchmark, so that a run that is stopped leaves what it has."""
-    from lsgm.bench.run import choose
-    from lsgm.bench.suite import BENCHMARKS
+    from lsgm.bench.report import BENCHMARKS
 
-    names = choose(args.names)
+    for name in args.names:
+        if name not in BENCHMARKS:
+            raise ConfigError(f"{name}: no such benchmark; there are {', '.join(BENCHMARKS)}")
+    names = [name for name in BENCHMARKS if name in args.names or not args.names]
     if args.list:
         for name in names:
             print(f"{name + ':':<12}{BENCHMARKS[name].title}")
@@ -64,40 +61,39 @@ def run(args: argparse.Namespace) -> None:
     for option, path in (("--out", args.out), ("--table", args.table)):
         if path is not None:
             options.require_output_folder(path, option)
-    device = options.start_compute(args)
-    print(_measure(args, names, device), end="")
+    print(_measure(args, names, options.start_compute(args)), end="")
 
 
 def _measure(args: argparse.Namespace, names: list[str], device: str) -> str:
     """Run benchmarks, write the files, and return the tables."""
+    from dataclasses import replace
+
     import torch
 
-    from lsgm.bench.benchmark import Setting
-    from lsgm.bench.report import Report, Run, read_report
-    from lsgm.bench.run import measure
-    from lsgm.bench.scales import SCALES
+    from lsgm.bench.networks import SCALES
+    from lsgm.bench.report import Report, Section, measure, read_report
     from lsgm.cli.records.provenance import timestamp
     from lsgm.whole_file import write_text_whole
 
     scale = SCALES[args.scale]
-    before = Report([]) if args.out is None else read_report(args.out)
-    setting = Setting(torch.device(device), scale, args.repeats or scale.repeats)
-    began, started, rows = timestamp(), time.monotonic(), []
-    load = _load()
+    scale = replace(scale, rounds=args.repeats or scale.rounds)
+    report = Report() if args.out is None else read_report(args.out)
     for name in names:
-        for row in measure(name, setting):
-            _say(f"{time.monotonic() - started:6.0f} s  {name}: {row.case}")
+        facts = {"date": timestamp(), "scale": scale.name, "rounds": scale.rounds, "load_at_the_start": _load()}
+        started, rows = time.monotonic(), []
+        for row in measure(name, scale, torch.device(device)):
+            print(f"{time.monotonic() - started:6.0f} s  {name}: {row.case}", file=sys.stderr, flush=True)
             rows.append(row)
-        machine = _machine(device, setting, began, time.monotonic() - started, load)
-        report = before.with_run(Run(machine, rows))
+        facts |= {"load_at_the_end": _load(), "wall_seconds": round(time.monotonic() - started)}
+        report.benchmarks[name] = Section(machine=facts | _machine(device), rows=rows)
         if args.out is not None:
-            write_text_whole(args.out, report.json())
+            write_text_whole(args.out, report.json_text())
         if args.table is not None:
             write_text_whole(args.table, report.markdown())
     return report.markdown()
 
 
-def _machine(device: str, setting: Setting, began: str, seconds: float, load: float | None) -> dict[str, object]:
+def _machine(device: str) -> dict[str, object]:
     """Facts about where this was measured, by name."""
     import torch
 
@@ -105,20 +101,14 @@ def _machine(device: str, setting: Setting, began: str, seconds: float, load: fl
     from lsgm.cli.records.provenance import code_and_machine
 
     facts = code_and_machine(device)
-    commit = facts.pop("commit")
+    commit = facts["commit"]
     return {
-        "date": began,
-        "scale": setting.scale.name,
-        "rounds": setting.repeats,
         "device": facts["device"],
         "processor": _processor(),
         "cores": machine.cpus_allowed(),
         "threads": torch.get_num_threads(),
-        "load_at_the_start": load,
-        "load_at_the_end": _load(),
         "commit": commit and commit + (" with changes" if facts["dirty"] else ""),
         "versions": facts["versions"],
-        "wall_seconds": round(seconds),
     }
 
 
@@ -138,7 +128,3 @@ def _processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         lines = []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.machine()
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

@@ -1,24 +1,29 @@
-"""The joint stage's gradients as published: two full backward passes. Oracle of the tests, yardstick of the benchmark.
+"""The naive baseline of training steps, and the oracle of their gradients: the same mathematics, nothing saved.
 
-The same gradients as `training.algorithms` gives, function by function, so that one can stand in for the other. Here
-each of L_q and L_p is differentiated with respect to all parameters of both networks, of which one half is then thrown
-away, as it is with `.backward()`. Only the published algorithm 1 has a single loss and a single pass.
+The algorithms here give the same gradients as those of the package, function by function, so that one can stand in for
+the other. But each of L_q and L_p is differentiated with respect to all parameters of both networks, of which one half
+is then thrown away, as it is with `.backward()`; only the published algorithm 1 has a single loss and a
+single pass. A naive step has an optimiser and an average that take one parameter after the other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import astuple
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
+from torch.optim.swa_utils import AveragedModel
 
-from lsgm.algorithms import JointProblem, StepGradients, gradients_of, step_gradients, with_regularisers
+from lsgm.algorithms import JointProblem, StepGradients, gradients_of, prior_only, step_gradients, with_regularisers
 from lsgm.objective import KlWeights, Nelbo, prior_loss
 from lsgm.time_sampling import TimeSample
+from lsgm.training.joint import JointStage
 from lsgm.training.noise import BatchNoise, DiffusionNoise
-
-__all__ = ["algorithm_1", "algorithm_2_disjoint", "algorithm_2_joint", "algorithm_3"]
+from lsgm.training.stage import Stage
 
 
 def algorithm_1(problem: JointProblem, x: Tensor, draws: BatchNoise, weights: KlWeights) -> StepGradients:
@@ -84,3 +89,45 @@ def _of_both_networks(
     parameters = problem.vae_parameters + problem.prior_parameters
     gradients = gradients_of(loss, parameters, problem.precision, keep_graph)
     return gradients[: len(problem.vae_parameters)], gradients[len(problem.vae_parameters) :]
+
+
+NAIVE = {
+    algorithm.__name__: algorithm
+    for algorithm in (prior_only, algorithm_1, algorithm_2_disjoint, algorithm_2_joint, algorithm_3)
+}
+
+
+def make_naive(stage: Stage, decay: float) -> None:
+    """Let a stage with fresh weights take its steps naively: the algorithms above, and all parameter by parameter.
+
+    Args:
+        stage: either one.
+        decay: of the average of the prior.
+    """
+    branches, average = stage.branches.values(), None
+    for branch in branches:
+        branch.release()
+        branch.optimiser.param_groups.clear()
+        branch.optimiser.add_param_group({"params": branch.parameters, "foreach": False, "fused": False})
+        branch.take_gradients = partial(_give, branch.parameters)
+        # Else the flat tensors would count as memory of the naive step.
+        for tensor in (branch.flat, branch.flat.grad):
+            tensor.untyped_storage().resize_(0)
+    if isinstance(stage, JointStage):
+        stage._algorithm = NAIVE[stage._algorithm.__name__]
+        prior = stage.model.prior
+        average = AveragedModel(prior, avg_fn=lambda old, new, _count: decay * old + (1 - decay) * new)
+
+    def after_update() -> None:
+        for branch in branches:
+            branch.optimiser.zero_grad()
+        if average is not None:
+            average.update_parameters(prior)
+
+    stage.after_update = after_update
+
+
+def _give(parameters: Sequence[Parameter], gradients: Sequence[Tensor], _scale: float) -> float:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    return 0.0
