@@ -15,6 +15,9 @@ import lsgm
 # Files that a number depends on, also new ones among them that are not in git yet: an experiment, a reader or a rule is
 # one more file. Results in git, DVC's lock and documents change while a workflow runs.
 SOURCES = ("src", "config", "workflow", "Snakefile")
+# Variables by which git finds itself and its user's settings, folders that are trusted among them; others of its own
+# may name another repository.
+GIT_SETTINGS = ("GIT_EXEC_PATH", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 LIBRARIES = ("torch", "torchdiffeq", "numpy", "scipy", "scikit-learn", "clean-fid", "safetensors", "snakemake")
 
 
@@ -24,13 +27,18 @@ def timestamp() -> str:
 
 
 def commit() -> tuple[str | None, bool | None]:
-    """Commit of the package's checkout, and whether its code or settings differ; None where git does not say."""
+    """Commit of the package's checkout and whether code or settings differ from it; (None, None) if git is not sure.
+
+    It is not where the package lies in the folder of a repository that does not hold it as its own `src/lsgm`: an
+    environment or an exported tree inside of another project.
+    """
     folder = Path(lsgm.__file__).parent
-    # A repository in whose folder the package is merely installed, as in an environment, does not have it.
-    if not _git(folder, "ls-files", "--", "__init__.py"):
+    if _git(folder, "rev-parse", "--show-prefix") != "src/lsgm/":
         return None, None
-    head = _git(folder, "rev-parse", "HEAD")
+    if _git(folder, "ls-files", "--error-unmatch", "--", "__init__.py") is None:
+        return None, None
     sources = [f":(top){path}" for path in SOURCES]
+    head = _git(folder, "rev-parse", "--verify", "HEAD^{commit}")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=normal", "--", *sources)
     return (None, None) if head is None or changes is None else (head, bool(changes))
 
@@ -39,7 +47,7 @@ def code_checksum() -> str:
     """SHA-256 over all modules of this package, edits since the commit included."""
     folder = Path(lsgm.__file__).parent
     digest = hashlib.sha256()
-    for file in sorted(folder.rglob("*.py")):
+    for file in sorted(folder.rglob("[!.]*.py")):  # editors leave hidden ones
         digest.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
@@ -79,13 +87,11 @@ def code_and_machine(device: str) -> dict[str, object]:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    # Variables of a user or a hook around us, such as GIT_DIR, name another repository.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    command = ["git", "-C", str(folder), *words]
+    """What git says of the repository around a folder, whichever the environment names; None if it fails."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in GIT_SETTINGS}
+    command = ["git", "--no-optional-locks", "-C", str(folder), *words]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=20, env=environment, errors="replace"
-        )
+        done = subprocess.run(command, env=kept, capture_output=True, check=True, timeout=20)
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.decode(errors="replace").strip()
