@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,30 @@ def test_a_failed_write_leaves_the_old_checkpoints(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"cannot be written \(no space left on device\)"):
         checkpoints.save(2, state(2.0))
     assert checkpoints.load()[0] == 1
+
+
+@pytest.mark.parametrize("end", ["", ".sha256"])
+@pytest.mark.parametrize(("number", "is_refused"), [(errno.EACCES, True), (errno.ESTALE, True), (errno.EIO, False)])
+def test_what_may_not_be_read_just_now_is_not_given_up(tmp_path, monkeypatch, end, number, is_refused):
+    """Else a training with a wrong owner would begin anew, and remove its checkpoints in time."""
+    checkpoints, notes = store(tmp_path)
+    checkpoints.save(1, state(1.0))
+    path = checkpoints.save(2, state(2.0))
+    opened = Path.open
+
+    def refusing(self: Path, *words, **named):
+        if self == path.with_name(path.name + end):
+            raise OSError(number, os.strerror(number), str(self))
+        return opened(self, *words, **named)
+
+    # `read_text` opens with `io.open` on some versions of Python.
+    monkeypatch.setattr(Path, "open", refusing)
+    monkeypatch.setattr(Path, "read_text", lambda self, **named: self.open(**named).read())
+    if not is_refused:
+        assert checkpoints.load()[0] == 1
+        assert path.name in notes[-1]
+        return
+    with pytest.raises(ConfigError, match=f"{path.name}: cannot be read .*{os.strerror(number)}"):
+        checkpoints.load()
+    assert notes == []
+    assert path.exists()

@@ -7,6 +7,7 @@ are `checkpoint-<step>-rollback<n>.pt`: nothing is overwritten, and what is writ
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import math
 import os
@@ -18,11 +19,13 @@ from pathlib import Path
 import torch
 
 from lsgm.config import ConfigError
-from lsgm.whole_file import writing
+from lsgm.whole_file import CURES, explained, refused_by_system, writing
 
 KEPT = 2  # of the newest
 GOOD = 2  # to go back to
 FORMAT = 4
+# A file that may not be read just now is not given up; one that is gone, or on a bad block of the disk, is.
+NOT_DAMAGED = CURES.keys() - {errno.ENOENT, errno.EIO}
 NAME = re.compile(r"checkpoint-(\d+)(?:-rollback(\d+))?\.pt")
 
 
@@ -114,7 +117,7 @@ class CheckpointStore:
         """Return (step, state) of the newest checkpoint that verifies; None if there is none.
 
         Raises:
-            ConfigError: it was made with other settings.
+            ConfigError: it was made with other settings, or may not be read.
         """
         files = self._files()
         for path in files:
@@ -146,6 +149,9 @@ class CheckpointStore:
             if content["format"] != FORMAT:
                 raise ValueError(f"its format is {content['format']!r}, not {FORMAT}")
         except Exception as error:  # a damaged file can fail in any way
+            refusal = refused_by_system(error)
+            if refusal is not None and refusal.errno in NOT_DAMAGED:
+                raise ConfigError(f"{path}: cannot be read ({explained(refusal)})") from error
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             self._note(f"{path} is left out: {reason}")
             return None
